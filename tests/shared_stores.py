@@ -163,9 +163,10 @@ class LimitedS3:
         self.target = url
         self.writes_left: int | None = None
         self.answers_to_lose = 0  # how many of the next writes get no answer
-        self.answer_to: dict[
-            str, tuple[int, bytes]
-        ] = {}  # status by HTTP method, instead of the server's answer
+        # Instead of the server's answer, status and body for an HTTP method, or for LIST
+        self.answer_to: dict[str, tuple[int, bytes]] = {}
+        self.asked: list[str] = []  # the method of each request, or LIST
+        self.before: Callable[[str, str], object] = lambda method, path: None  # called before each request
         limited = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -173,8 +174,11 @@ class LimitedS3:
 
             def do_GET(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-                if self.command in limited.answer_to:
-                    return self.answer(*limited.answer_to[self.command], {})
+                method = "LIST" if "list-type=" in self.path else self.command
+                limited.asked.append(method)
+                limited.before(method, self.path)
+                if method in limited.answer_to:
+                    return self.answer(*limited.answer_to[method], {})
                 if self.command == "PUT" and not limited.takes_one():
                     return self.answer(403, b"<Error><Code>QuotaExceeded</Code></Error>", {})
                 url = f"{limited.target}{self.path}"

@@ -36,6 +36,7 @@ _MOST_PIECES = 64  # of a journal: the next piece has all of it, so that reading
 _STATUS = re.compile(r"status code: (\d{3})")
 _CODE = re.compile(r"<Code>(\w{1,60})</Code>")  # as S3 names an error
 _NO_ANSWER = "GenericError"  # the library has no more specific error
+_NOT_FOUND = (FileNotFoundError, NotFoundError)  # depends on the version of the library
 _PATIENCE = timedelta(seconds=15)
 
 
@@ -67,14 +68,23 @@ class S3Store:
         """Return the lock as it is now; raises StoreFailed."""
         with _failures():
             version = self._find_version()
-            self._known = version
-            return Stored(
-                str(version.number) if version.number else "",
-                read_holder(version.holder),
-                None if version.lock is None else self._get(version.lock),
-                b"".join(map(self._get, version.journal)),
-                b"".join(map(self._get, version.archive)),
-            )
+            while True:
+                self._known = version
+                try:
+                    return self._read_content(version)
+                except _NOT_FOUND:  # a newer version has replaced this one, and its objects are removed
+                    version = self._find_version()
+                    if version == self._known:
+                        raise
+
+    def _read_content(self, version: _Version) -> Stored:
+        return Stored(
+            str(version.number or ""),
+            read_holder(version.holder),
+            None if version.lock is None else self._get(version.lock),
+            b"".join(map(self._get, version.journal)),
+            b"".join(map(self._get, version.archive)),
+        )
 
     def write(self, before: Stored, after: Stored) -> Stored:
         """Create the object with the next number; raises as `SharedStore.write`."""
@@ -127,7 +137,7 @@ class S3Store:
         """Return the number and time of each version after an object, or of all versions."""
         found = self._store.list(f"{self._prefix}/versions", offset=after).collect()
         named = [(one["path"].rpartition("/")[2], one["last_modified"]) for one in found]
-        other = next((name for name, _ in named if not (name.isascii() and name.isdigit())), None)
+        other = next((name for name, _ in named if not name.isdecimal()), None)
         if other is not None:
             raise StoreFailed(f"it has an object in versions/ that is not a version of a lock ({other})")
         return [(int(name), time) for name, time in named]
@@ -182,7 +192,7 @@ class S3Store:
         """Return an object; None if there is none."""
         try:
             return self._get(name)
-        except (FileNotFoundError, NotFoundError):  # depends on the version of the library
+        except _NOT_FOUND:
             return None
 
     def _prune(self, after: _Version) -> None:

@@ -91,12 +91,86 @@ def test_s3_store_names_the_object_that_is_not_its_own(
         store.read()
 
 
-def test_s3_store_takes_no_answer_to_anything_for_an_empty_lock(s3_server: str) -> None:
-    """An empty lock is a list without an object, and no other answer."""
+_HTML = 200, b"<html>Welcome</html>"
+_NO_KEY = 404, b"<Error><Code>NoSuchKey</Code></Error>"
+
+
+@pytest.mark.parametrize("answers", [{"GET": _HTML, "LIST": _HTML}, {"LIST": _HTML}, {"GET": _NO_KEY}])
+def test_s3_store_takes_no_answer_to_anything_for_an_empty_lock(
+    s3_server: str, answers: dict[str, tuple[int, bytes]]
+) -> None:
+    """An empty lock is a list without an object: no other answer, and no list that differs from the objects."""
     server = LimitedS3(s3_server)
-    server.answer_to["GET"] = 200, b"<html>Welcome</html>"
-    with server.serving(), pytest.raises(StoreFailed, match="does not list its own objects"):
-        S3Store(f"s3://locks/{uuid4().hex}", server.url, "k").read()
+    with server.serving():
+        store = S3Store(f"s3://locks/{uuid4().hex}", server.url, "k")
+        store.write(Stored(), Stored(lock=b"{}"))
+        server.answer_to = answers
+        with pytest.raises(StoreFailed, match="does not list its own objects"):
+            store.read()
+
+
+def test_s3_store_reads_a_lock_that_is_replaced_meanwhile(
+    s3_server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If a run removes an old lock while another one reads it, the new one is read; a lock that is missing is an error."""
+    monkeypatch.setattr(s3_store, "_KEPT", timedelta(seconds=-1))
+    server = LimitedS3(s3_server)
+    prefix = f"s3://locks/{uuid4().hex}"
+    run, reader = S3Store(prefix, s3_server, "k"), S3Store(prefix, server.url, "k")
+    held = run.write(Stored(), Stored(lock=b"{}"))
+    held = run.write(held, held._replace(holder=_HOLDER))
+    ended: list[Stored] = []
+
+    def end(method: str, path: str) -> None:
+        if "/lock/" in path and not ended:
+            ended.append(run.write(held, held._replace(lock=b"[]", holder=None)))
+
+    server.before = end
+    with server.serving():
+        assert [reader.read()] == ended
+        server.before = lambda method, path: None
+        bucket = Bucket("locks", endpoint=s3_server, client_options={"allow_http": True})
+        bucket.delete([one["path"] for one in bucket.list(prefix[11:]).collect() if "/lock/" in one["path"]])
+        with pytest.raises(StoreFailed, match=r"HTTP 404 \(NoSuchKey\)"):
+            reader.read()
+
+
+def test_s3_store_sends_few_requests(s3_server: str) -> None:
+    """A write sends what has changed, and looks for a newer version; only the end of a run looks for what to remove."""
+    server = LimitedS3(s3_server)
+    with server.serving():
+        store = S3Store(f"s3://locks/{uuid4().hex}", server.url, "k")
+        held = store.write(Stored(), Stored(holder=_HOLDER, lock=b"{}", archive=b"x\n"))
+        for changes, asked in (
+            ({}, ["PUT", "LIST"]),
+            ({"journal": b"1\n"}, ["PUT", "PUT", "LIST"]),
+            ({"lock": b"[]", "journal": b""}, ["PUT", "PUT", "LIST"]),
+            ({"holder": None}, ["PUT", "LIST", "LIST"]),
+        ):
+            server.asked.clear()
+            held = store.write(held, held._replace(**changes))
+            assert server.asked == asked
+        assert store.read() == held
+        assert len(store._list()) == 5
+
+
+def test_s3_store_never_goes_on_from_a_version_of_another_run(
+    s3_server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that lost the lock cannot write, even if it has read the newer version, or its next number was removed."""
+    monkeypatch.setattr(s3_store, "_KEPT", timedelta(seconds=-1))
+    prefix = f"s3://locks/{uuid4().hex}"
+    lost, reading, other = (S3Store(prefix, s3_server, "k") for _ in range(3))
+    mine = lost.write(Stored(), Stored(holder=_HOLDER))
+    assert reading.read() == mine
+    taken = other.read()
+    for number in range(3):
+        taken = other.write(taken, taken._replace(lock=b"%d" % number, holder=None))
+    assert reading.read() == taken
+    for store in (lost, reading):
+        with pytest.raises(WrittenMeanwhile):
+            store.write(mine, mine._replace(journal=b"1\n"))
+    assert S3Store(prefix, s3_server, "k").read() == taken
 
 
 def test_s3_store_leaves_the_lock_to_a_write_in_progress(s3_server: str) -> None:
