@@ -19,13 +19,13 @@ from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.files import change_mark
 from smsby_deploy.plan.model import ReasonCode, with_code
 from smsby_deploy.plan.reasons import frozen
+from smsby_deploy.smsby.retry import poll
 from smsby_deploy.wording import sentence
 
 # Seconds: the longest wait before signals are checked. A second signal may be delivered to another thread, and its
 # handler runs only when this one wakes up.
 SLICE = 0.1
 _PATIENCE = 2.0  # seconds: an editor or a checkout may be writing the file just now
-_PAUSE = 0.1
 
 
 class StopSending(Exception):
@@ -119,16 +119,11 @@ class FreezeWatch:
         return self._why
 
     def _read(self) -> str:
-        deadline = self._clock.monotonic() + _PATIENCE
-        while True:
+        why = ""
+        for _ in poll(_PATIENCE, clock=self._clock, pause=self._clock.sleep):
             self._seen = change_mark(self._path)  # before it is read, so that no later change is missed
             try:
                 return read_freeze(self._path, self._environment)
             except SmsbyDeployError as error:
-                if self._clock.monotonic() >= deadline:
-                    return sentence(
-                        "{file} has changed and is no longer valid: {why}",
-                        file=self._path.name,
-                        why=error.summary,
-                    )
-            self._clock.sleep(_PAUSE)
+                why = error.summary
+        return sentence("{file} has changed and is no longer valid: {why}", file=self._path.name, why=why)
