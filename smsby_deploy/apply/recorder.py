@@ -12,8 +12,7 @@ from typing import Any
 from uuid import uuid4
 
 from smsby_deploy.clock import Clock
-from smsby_deploy.digest_key import NO_KEY, DigestKey
-from smsby_deploy.lock.binding import Binding
+from smsby_deploy.config.declarations import Project
 from smsby_deploy.lock.counts import Billed
 from smsby_deploy.lock.decisions import Approval, Ending, EndingKind, WaveVerdict
 from smsby_deploy.lock.entry_json import ending_document, entry_document, stored_state, verdict_document
@@ -33,7 +32,7 @@ from smsby_deploy.lock.records import (
 from smsby_deploy.lock.store import HeldLock
 from smsby_deploy.plan.audience_source import AudienceSource
 from smsby_deploy.plan.desired import ChunkPlan
-from smsby_deploy.plan.model import Action
+from smsby_deploy.plan.model import Action, Plan
 from smsby_deploy.wording import money_or_none
 
 ChunkRef = tuple[str, int]  # address, index of the chunk
@@ -97,32 +96,23 @@ class Recorder:
     def __init__(
         self,
         held: HeldLock,
+        plan: Plan,
+        project: Project,
         *,
-        plan_id: str,
-        commit: str | None,
-        tool: str,
         clock: Clock,
-        body: str,
-        currency: str | None = None,
+        commit: str | None = None,
         by: str | None = None,
-        binding: Binding | None = None,
-        digest_key: DigestKey = NO_KEY,
         is_handing_over: bool = False,
-        began: str | None = None,
     ) -> None:
-        """`began` is when the run began, if it has several journals; by default, now."""
         self.lock = held.lock
         self._held = held
         self._journal = held.open_journal()
-        self._applied = AppliedBy("", plan_id, commit, tool)  # no time yet
-        self._body = body
-        self._currency = currency
+        self._plan = plan
+        self._project = project
+        self._applied = AppliedBy("", plan.id, commit, plan.tool)  # no time yet
         self._by = by
-        self._binding = binding
-        self._digest_key = digest_key
         self._is_handing_over = is_handing_over
         self._clock = clock
-        self._began = began
         self._begun = False
 
     def now(self) -> str:
@@ -140,24 +130,26 @@ class Recorder:
             "id": uuid4().hex,
             "lineage": self.lock.lineage or uuid4().hex,
             "plan": self._applied.plan,
-            "at": self._began or self.now(),
+            # A hand-over has several journals, all of which record when it began.
+            "at": self._plan.created_at if self._is_handing_over else self.now(),
             "commit": self._applied.commit,
             "tool": self._applied.tool,
             "by": self._by,
         }
         self.lock = fold(self.lock, [self._journal.append(EventKind.BEGIN, **begin)])
         self._begun = True
-        if self._binding is not None:
-            self._write(EventKind.BIND, **asdict(self._binding))
+        if self._plan.binding is not None:
+            self._write(EventKind.BIND, **asdict(self._plan.binding))
 
     def note_account(self) -> bool:
         """Record the account of a replaced token, and return whether it was replaced.
 
         It is recorded even if nothing else is, because the list may later show none of the mailings that identify it.
         """
-        if self._binding is None or not self.lock.mailings:
+        binding = self._plan.binding
+        if binding is None or not self.lock.mailings:
             return False
-        is_replaced = self.lock.account not in (None, self._binding.account)
+        is_replaced = self.lock.account not in (None, binding.account)
         if is_replaced:
             self.begin()
         return is_replaced
@@ -202,8 +194,8 @@ class Recorder:
         """
         is_new = all(chunk.state in SURELY_NOT_SENT for chunk in chunks)
         entry = replace(
-            planned_entry(action, revision, chunks, self._applied_now(), self._currency),
-            body=None if action.via == "list" else self._body,
+            planned_entry(action, revision, chunks, self._applied_now(), self._plan.currency),
+            body=None if action.via == "list" else self._project.api.body,
             contact_list=action.contact_list if is_new else None,
             earlier=self._earlier(address, revision),
             approval=action.approval,
@@ -304,7 +296,7 @@ class Recorder:
 
     def _seal(self, digests: Iterable[str]) -> None:
         """Record what a later rotation of the key needs, before `digests` are recorded."""
-        if (fields := key_fields(self.lock, self._digest_key, digests)) is not None:
+        if (fields := key_fields(self.lock, self._project.digest_key, digests)) is not None:
             self._write(EventKind.KEY, **fields)
 
     def was_accepted(self, ref: ChunkRef, row: int) -> bool:

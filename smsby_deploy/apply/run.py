@@ -51,7 +51,6 @@ from smsby_deploy.plan.budget import spent_beside
 from smsby_deploy.plan.chunk_cache import ChunkCache
 from smsby_deploy.plan.drift import find_drift, intended_by_lock
 from smsby_deploy.plan.model import ActionKind, Plan
-from smsby_deploy.plan.planner import TOOL
 from smsby_deploy.plan.remote_list_check import is_forgotten
 from smsby_deploy.plan.remote_state import read_billed, read_remote
 from smsby_deploy.plan.removed import find_unknown
@@ -332,23 +331,16 @@ def open_recorder(
 ) -> Recorder:
     """Open the journal of a run that applies `plan`.
 
-    A hand-over has several journals, all of which record when it began.
-
     Raises:
         UsageError: the lock would not be readable after the run.
     """
     check_record(request, loaded.project, plan, held)
     return Recorder(
         held,
-        plan_id=plan.id,
-        commit=request.commit,
-        tool=TOOL,
+        plan,
+        loaded.project,
         clock=request.clock,
-        body=loaded.project.api.body,
-        currency=plan.currency,
+        commit=request.commit,
         by=request.by,
-        binding=plan.binding,
-        digest_key=loaded.project.digest_key,
         is_handing_over=is_handing_over,
-        began=plan.created_at if is_handing_over else None,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -19,11 +19,12 @@ from smsby_deploy.apply.shutdown import ShutdownSignal
 from smsby_deploy.apply.worker_pool import WorkerPool
 from smsby_deploy.config.declarations import Guardrails
 from smsby_deploy.config.environments import Environment
+from smsby_deploy.digest_key import NO_KEY
 from smsby_deploy.errors import SmsbyUnavailable
 from smsby_deploy.lock.journal import ResultNotSaved
 from smsby_deploy.lock.records import AppliedBy, ChunkRecord, Entry, Lock
 from smsby_deploy.plan.desired import AudienceCounts, ChunkPlan
-from smsby_deploy.plan.model import Action, ActionKind
+from smsby_deploy.plan.model import Action, ActionKind, LockStamp, Plan
 from smsby_deploy.smsby.outcome import Outcome, OutcomeKind
 from smsby_deploy.smsby.parsers import KeepMailing, MailingList
 from smsby_deploy.smsby.send_client import PreparedSend
@@ -227,7 +228,7 @@ class World:
         held: Any = self.held
         client: Any = FakeClient(self.clock, interval)
         self.connections: FakeConnections = client.connections
-        api = SimpleNamespace(concurrency=concurrency, reconcile_seconds=1.0)
+        api = SimpleNamespace(concurrency=concurrency, reconcile_seconds=1.0, body="json")
         mailings = {
             one: SimpleNamespace(address=one, schedule_time=None, max_late=None, window=None, timezone="UTC")
             for one in entries
@@ -242,8 +243,10 @@ class World:
             by_address=mailings,
             shared_lock=shared_lock,
             suppress=(),
+            digest_key=NO_KEY,
         )
-        self.recorder = Recorder(held, plan_id="p", commit=None, tool="x", clock=self.clock, body="json")
+        self.project = project
+        self.recorder = Recorder(held, plan_of(), project, clock=self.clock)
         self.context = ApplyContext(
             project=project,
             client=client,
@@ -267,6 +270,11 @@ class World:
 
     def states(self, mailing: int = 0) -> list[str]:
         return [chunk.state.value for chunk in self.recorder.lock.mailings[f"m/{mailing}"].chunks]
+
+
+def plan_of(**changes: Any) -> Plan:
+    plan = Plan("p", "t", "shop", None, "x", (), {}, LockStamp(0, None, {}), (), (), None)
+    return replace(plan, **changes)
 
 
 def entry_of(number: int, chunks: int) -> Entry:

@@ -20,7 +20,8 @@ from smsby_deploy.lock.phone_states import PhoneState, PhoneStates
 from smsby_deploy.lock.records import ChunkState, Entry, NamedId, UploadRecord
 from smsby_deploy.plan.audience_source import AudienceSource
 from smsby_deploy.plan.desired import ChunkPlan
-from tests.apply.fake_dispatch import World, action_of, entry_of
+from smsby_deploy.plan.model import Plan
+from tests.apply.fake_dispatch import World, action_of, entry_of, plan_of
 
 REF = ("m/0", 0)
 _APPROVAL = Approval(
@@ -195,9 +196,9 @@ def test_recorder_notes_the_progress_of_a_list() -> None:
     assert (chunk.upload, chunk.error, chunk.state) == (upload, "busy", ChunkState.PENDING)
 
 
-def _recorder(world: World, **changes: Any) -> Recorder:
+def _recorder(world: World, plan: Plan | None = None, **changes: Any) -> Recorder:
     held: Any = world.held
-    return Recorder(held, plan_id="p", commit=None, tool="x", clock=world.clock, body="json", **changes)
+    return Recorder(held, plan or plan_of(), world.project, clock=world.clock, **changes)
 
 
 def test_recorder_records_all_of_a_plan() -> None:
@@ -223,7 +224,7 @@ def test_recorder_records_all_of_a_plan() -> None:
         approval=_APPROVAL,
         contact_list=NamedId("News", 7),
     )
-    recorder = _recorder(World(), currency="BYN")
+    recorder = _recorder(World(), plan_of(currency="BYN"))
     recorder.write_entry("m/0", 1, action, [record_of(planned), record_of(planned._replace(wave=2))])
     entry = recorder.lock.mailings["m/0"]
     assert (entry.text_digest, entry.recipients_digest, entry.own_digest) == ("text", "recipients", "own")
@@ -260,7 +261,7 @@ def test_recorder_holds_what_is_approved() -> None:
 
 def test_recorder_says_when_a_run_of_several_journals_began() -> None:
     """A hand-over that writes several journals is recorded as one run."""
-    recorder = _recorder(World(), began="2026-12-01T06:00:00+00:00")
+    recorder = _recorder(World(), plan_of(created_at="2026-12-01T06:00:00+00:00"), is_handing_over=True)
     recorder.begin()
     assert [run.at for run in recorder.lock.applies] == ["2026-12-01T06:00:00+00:00"]
 
@@ -273,7 +274,7 @@ def test_recorder_notes_a_replaced_token(account: str | None, has_mailings: bool
     """A new account of a lock with mailings is recorded, even if nothing else is."""
     world = World(mailings=int(has_mailings))
     world.held.lock = replace(world.held.lock, account=account)
-    recorder = _recorder(world, binding=Binding("production", "https://app.sms.by", "new"))
+    recorder = _recorder(world, plan_of(binding=Binding("production", "https://app.sms.by", "new")))
     assert recorder.note_account() == is_replaced
     assert world.held.events == (["begin", "bind"] if is_replaced else [])
     assert recorder.lock.account == ("new" if is_replaced else account)
@@ -298,7 +299,9 @@ def test_recorder_seals_digests() -> None:
     """The seal that a key rotation needs is recorded with each mailing and each list."""
     key = DigestKey("0123456789abcdef" * 2)
     digest, upload = key.apply("ab" * 32), key.apply("cd" * 32)
-    recorder = _recorder(World(), digest_key=key)
+    world = World()
+    world.project.digest_key = key
+    recorder = _recorder(world)
     action = replace(action_of("m/0", entry_of(0, 1)), audience_digest=digest)
     recorder.write_entry("m/0", 1, action, [record_of(action.chunks[0])])
     assert (recorder.lock.digest_key, {*recorder.lock.sealed}) == (key.id, {digest})
