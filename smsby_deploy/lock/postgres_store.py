@@ -36,8 +36,10 @@ _FIND_TABLE = (
     "select to_regclass('smsby_lock') is not null, "
     "(select min(relnamespace::regnamespace::text) from pg_class where relname = 'smsby_lock')"
 )
-_READ = "select version, holder, document, archive from smsby_lock where name = %s"
-_READ_JOURNAL = "select lines from smsby_lock_journal where name = %s order by position"
+_READ = (  # in one statement: between two, a run could fold its journal into the lock
+    "select version, holder, document, archive, (select coalesce(string_agg(lines, ''::bytea order by position), ''::bytea) "
+    "from smsby_lock_journal journal where journal.name = lock.name) from smsby_lock lock where name = %s"
+)
 _INSERT = (
     "insert into smsby_lock (name, version, holder, document, archive) values (%s, %s, %s, %s, %s) "
     "on conflict do nothing"
@@ -124,10 +126,8 @@ class PostgresStore:
         row = cursor.execute(_READ, (self._key,)).fetchone() if _has_table(cursor) else None
         if row is None:
             return Stored()
-        version, holder, document, archive = row
-        lines = cursor.execute(_READ_JOURNAL, (self._key,)).fetchall()
-        journal = b"".join(bytes(one) for (one,) in lines)
-        return Stored(version, read_holder(holder), document and bytes(document), journal, bytes(archive))
+        version, holder, document, archive, journal = row
+        return Stored(version, read_holder(holder), document, journal, archive)
 
     def _write(self, cursor: Any, before: Stored, after: Stored) -> None:
         if after.holder is not None and not self._take(cursor):

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
 import pytest
+from sqlalchemy import create_engine
 
 from smsby_deploy.lock import postgres_store
 from smsby_deploy.lock.lease import Holder, Stored, StoreFailed, WrittenMeanwhile
@@ -134,6 +135,23 @@ def test_postgres_store_is_not_empty_without_a_right(postgres: Database) -> None
             PostgresStore(postgres.url, "k").read()
     finally:
         postgres.run("alter role shop reset search_path")
+
+
+def test_postgres_store_reads_one_moment(postgres: Database) -> None:
+    """If a run folds its journal into the lock while another one reads, that sees the state before or after it."""
+    run = PostgresStore(postgres.url, "k")
+    held = run.write(Stored(), Stored(holder=_HOLDER, lock=b"old", journal=b"1\n"))
+    engine = create_engine(postgres.url)
+    with ThreadPoolExecutor(1) as pool, engine.connect() as connection:
+        connection.exec_driver_sql("lock table smsby_lock_journal in access exclusive mode")
+        reading = pool.submit(PostgresStore(postgres.url, "k").read)
+        while not postgres.one("select count(*) from pg_locks where not granted"):
+            assert not reading.done()
+        connection.exec_driver_sql("update smsby_lock set document = 'new'")
+        connection.exec_driver_sql("delete from smsby_lock_journal")
+        connection.commit()
+        assert reading.result(30)[2:4] in ((held.lock, held.journal), (b"new", b""))
+    engine.dispose()
 
 
 def test_postgres_store_is_created_by_many_at_once(postgres: Database) -> None:
