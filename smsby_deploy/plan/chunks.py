@@ -34,9 +34,10 @@ from smsby_deploy.plan.fingerprint import (
     row_lines,
 )
 from smsby_deploy.problems import Problem, Severity
-from smsby_deploy.recipients.audience import BATCH_ROWS, AudienceReport, ReadBatches, read_audience
+from smsby_deploy.recipients.audience import AudienceReport, ReadBatches, read_audience
 from smsby_deploy.recipients.batch import Batch
 from smsby_deploy.recipients.phone_set import PhoneSet
+from smsby_deploy.recipients.rows import BLOCK_ROWS
 from smsby_deploy.texts.analysis import has_markup
 from smsby_deploy.texts.encoding_lint import Rewriter, is_composed
 from smsby_deploy.texts.template import KeptProblems, Template, is_personal, render_texts
@@ -196,7 +197,7 @@ def stream_chunks(
         return
     size = chunk_size(project.api, personal)
     # All chunks of a wave are sent at once, in any order.
-    groups = group_by_variant(batches, mailing, template, size if mailing.waves is None else BATCH_ROWS)
+    groups = group_by_variant(batches, mailing, template, size if mailing.waves is None else BLOCK_ROWS)
     if mailing.waves is not None:
         groups = group_by_wave(groups, mailing.waves, hash_text(mailing, template))
     yield from _chunks_by_group(groups, template, hasher, size)

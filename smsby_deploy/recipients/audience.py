@@ -30,7 +30,6 @@ from smsby_deploy.recipients.source_reader import read_source, warn_of_guess
 from smsby_deploy.recipients.waves_and_variants import assign_variants
 from smsby_deploy.wording import join_sentences, sentence
 
-BATCH_ROWS = 1000
 MOST_DIFFERING = 1000  # differing repeats after which `find_differing` stops
 _MOST_REPEATS = 20_000  # repeats remembered for `find_differing`
 
@@ -77,10 +76,8 @@ class AudienceReport:
 ReadBatches = Callable[[Mailing, PhoneSet | None, AudienceReport], Iterator[Batch]]
 
 
-def read_audience(
-    mailing: Mailing, suppressed: PhoneSet | None, report: AudienceReport, *, batch_rows: int = BATCH_ROWS
-) -> Iterator[Batch]:
-    """Yield the recipients of `mailing` in batches of about `batch_rows`.
+def read_audience(mailing: Mailing, suppressed: PhoneSet | None, report: AudienceReport) -> Iterator[Batch]:
+    """Yield the recipients of `mailing` in batches of about BLOCK_ROWS.
 
     Recipients in `suppressed` are marked.
     Counts and problems are added to `report` as the batches are read. With `on_invalid: drop`, invalid rows are only
@@ -93,7 +90,7 @@ def read_audience(
         report.held_out = 0  # also of an empty list
     control = _ControlGroup(mailing.text, report) if isinstance(mailing.text, TextsByVariant) else None
     try:
-        for block in _blocks(audience, batch_rows, report.facts):
+        for block in _blocks(audience, report.facts):
             report.rows += len(block.lines) + len(block.errors)
             phones, invalid = normalize_all(_phone_cells(audience, block), mailing.countries)
             report.invalid += len(block.errors) + len(invalid)
@@ -145,7 +142,7 @@ def _read_differing(mailing: Mailing, repeats: Repeats) -> list[int]:
     audience = _rows_of(mailing)
     # If this second read fails (a database, for instance), only this warning is incomplete.
     with suppress(RecipientsError):
-        for block in _blocks(audience, BATCH_ROWS, SourceFacts()):
+        for block in _blocks(audience, SourceFacts()):
             phones, invalid = normalize_all(_phone_cells(audience, block), mailing.countries)
             positions = [position for position in range(len(phones)) if position not in invalid]
             numbers = number_phones(phones[position] for position in positions)
@@ -167,11 +164,11 @@ def _rows_of(mailing: Mailing) -> InlineRecipients | RowSource:
     return mailing.audience
 
 
-def _blocks(audience: InlineRecipients | RowSource, rows: int, facts: SourceFacts) -> Iterator[Block]:
+def _blocks(audience: InlineRecipients | RowSource, facts: SourceFacts) -> Iterator[Block]:
     if isinstance(audience, InlineRecipients):
-        yield from map(limit_values, inline_blocks(audience, rows))
+        yield from map(limit_values, inline_blocks(audience))
         return
-    for block in read_source(audience, rows, facts):
+    for block in read_source(audience, facts):
         if block.lines and find_column(block.columns, audience.phone) is None:
             message = sentence("no column '{name}'", name=audience.phone)
             if block.header_line is not None:

@@ -14,6 +14,7 @@ from typing import Any
 from smsby_deploy.config.sources import FalseText, RecipientsFile
 from smsby_deploy.recipients.csv_dialect import Dialect, Lines, open_recipients
 from smsby_deploy.recipients.rows import (
+    BLOCK_ROWS,
     LONGEST_VALUE,
     Block,
     EmptyFile,
@@ -29,7 +30,6 @@ from smsby_deploy.recipients.rows import (
 )
 from smsby_deploy.wording import sentence
 
-_BLOCK_ROWS = 1000
 # Typical length of a row. Blocks of a CSV sized by it fit into the CPU cache.
 _ROW_CHARACTERS = 40
 _HEADER_LINES = 2000  # including blank lines before the header
@@ -43,22 +43,22 @@ _NUL = sentence("contains a NUL character; remove it")
 _SURROGATE = sentence("contains half a character (a lone surrogate)")
 
 
-def read_list_file(source: RecipientsFile, size: int = _BLOCK_ROWS) -> Iterator[Block]:
-    """Yield the non-blank rows of `source`, about `size` per block.
+def read_list_file(source: RecipientsFile) -> Iterator[Block]:
+    """Yield the non-blank rows of `source`, about BLOCK_ROWS per block.
 
     Raises:
         RecipientsError: it is not text, has no header, or has duplicate column names.
     """
     with open_recipients(source) as (dialect, lines):
         if dialect.kind == "jsonl":
-            yield from _json_blocks(lines, size)
+            yield from _json_blocks(lines)
         elif dialect.kind == "txt":
-            yield from _txt_blocks(lines, source.phone, size)
+            yield from _txt_blocks(lines, source.phone)
         else:
-            yield from _csv_blocks(lines, dialect, size, source)
+            yield from _csv_blocks(lines, dialect, source)
 
 
-def _csv_blocks(lines: Lines, dialect: Dialect, size: int, source: RecipientsFile) -> Iterator[Block]:
+def _csv_blocks(lines: Lines, dialect: Dialect, source: RecipientsFile) -> Iterator[Block]:
     delimiter = dialect.delimiter or ","
     if delimiter in '"\r\n\0 ':
         raise RecipientsError(
@@ -71,7 +71,7 @@ def _csv_blocks(lines: Lines, dialect: Dialect, size: int, source: RecipientsFil
         columns, header_line, line = _read_header(lines, delimiter, dialect.first_line)
         if source.is_opt_outs:  # a first line that is not a header is an opt-out, even without rows below
             yield block_of_rows(columns, (), [], header_line=header_line)
-    while text := lines.read_block(size * _ROW_CHARACTERS):
+    while text := lines.read_block(BLOCK_ROWS * _ROW_CHARACTERS):
         values = _split(text, delimiter, len(columns))
         if values is None:
             pieces = _Pieces(text, lines)
@@ -147,7 +147,7 @@ def _parsed_blocks(
         pieces.begin_block(line)
         try:
             # Records read before an error are kept.
-            records.extend(islice(reader, min(left, _BLOCK_ROWS)))
+            records.extend(islice(reader, min(left, BLOCK_ROWS)))
         except csv.Error as error:
             failed = error
         # With as many lines as records, every record is on one line.
@@ -194,7 +194,7 @@ class _Pieces:
         """Raises RecipientsError if a block gets too large."""
         while self._text:
             yield StringIO(self._text, newline="")
-            self._text = self._rest.read_block(_BLOCK_ROWS * _ROW_CHARACTERS)
+            self._text = self._rest.read_block(BLOCK_ROWS * _ROW_CHARACTERS)
             self._read += len(self._text)
             if self._read > _LARGEST_BLOCK:
                 message = sentence(
@@ -294,7 +294,7 @@ def _check_header(header: Sequence[str], line: int) -> None:
         raise RecipientsError(say_repeated(twice) if is_header(twice) else name_columns(twice), line)
 
 
-def _json_blocks(lines: Iterator[str], size: int) -> Iterator[Block]:
+def _json_blocks(lines: Iterator[str]) -> Iterator[Block]:
     # Numbers stay as written: 1.50 does not become 1.5.
     decoder = json.JSONDecoder(
         parse_float=_number_text,
@@ -303,7 +303,7 @@ def _json_blocks(lines: Iterator[str], size: int) -> Iterator[Block]:
         object_pairs_hook=_json_object,
     )
     numbered = enumerate(lines, 1)
-    while batch := list(islice(numbered, size)):
+    while batch := list(islice(numbered, BLOCK_ROWS)):
         rows: list[tuple[int, dict[str, str]]] = []
         errors: list[tuple[int, str]] = []
         for number, line in batch:
@@ -375,8 +375,8 @@ def _no_constant(name: str) -> str:
     raise ValueError(name)
 
 
-def _txt_blocks(lines: Iterator[str], phone: str, size: int) -> Iterator[Block]:
+def _txt_blocks(lines: Iterator[str], phone: str) -> Iterator[Block]:
     numbered = enumerate(lines, 1)
-    while batch := list(islice(numbered, size)):
+    while batch := list(islice(numbered, BLOCK_ROWS)):
         filled = [(number, line.strip()) for number, line in batch if line.strip()]
         yield limit_values(Block((phone,), [number for number, _ in filled], [[line for _, line in filled]]))

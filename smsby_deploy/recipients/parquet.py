@@ -17,6 +17,7 @@ from smsby_deploy.config.sources import RecipientsParquet
 from smsby_deploy.recipients.cell_values import UnsupportedValue, shorten_floats, text_rows
 from smsby_deploy.recipients.parquet_pages import OversizedFile, check_pages
 from smsby_deploy.recipients.rows import (
+    BLOCK_ROWS,
     LONGEST_VALUE,
     Block,
     RecipientsError,
@@ -33,8 +34,8 @@ _POOL = "ARROW_DEFAULT_MEMORY_POOL"
 _BUFFER = 1 << 16  # bytes of a column chunk in memory, so that memory does not grow with the row groups
 
 
-def read_parquet(source: RecipientsParquet, size: int) -> Iterator[Block]:
-    """Yield the rows of all files, at most `size` per block, without lists, maps and bytes.
+def read_parquet(source: RecipientsParquet) -> Iterator[Block]:
+    """Yield the rows of all files, BLOCK_ROWS at a time, without lists, maps and bytes.
 
     Raises:
         RecipientsError: pyarrow is missing, or a file cannot be read.
@@ -53,7 +54,7 @@ def read_parquet(source: RecipientsParquet, size: int) -> Iterator[Block]:
                     raise RecipientsError(sentence("no columns of text, numbers, dates or booleans"), first)
                 dictionaries = _dictionaries(file, path, check_pages(file.metadata, path, names))
             with _open(path, dictionaries) as file:
-                for batch in file.iter_batches(batch_size=size, columns=names, use_threads=False):
+                for batch in file.iter_batches(batch_size=BLOCK_ROWS, columns=names, use_threads=False):
                     # By name, because for a column `a.b` pyarrow also returns the field `b` of a column `a`.
                     cells = text_rows(_values(arrow, batch.column(name)) for name in names)
                     yield block_of_rows(

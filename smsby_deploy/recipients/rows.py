@@ -17,6 +17,7 @@ from smsby_deploy.config.sources import Freshness, InlineRecipients
 from smsby_deploy.problems import Location
 from smsby_deploy.wording import sentence
 
+BLOCK_ROWS = 1000
 LONGEST_VALUE = 10_000  # characters
 LONGEST_LINE = 100_000  # of a text file; stops reading a file that never ends a line
 LIKE_A_PHONE = re.compile(r"(?:\d\W*){6}")
@@ -110,10 +111,10 @@ def group_rows(rows: Sequence[tuple[int, Mapping[str, str]]]) -> Iterator[Block]
         yield block_of_rows(columns, lines, [row.values() for _, row in members], is_typed=True)
 
 
-def inline_blocks(audience: InlineRecipients, size: int) -> Iterator[Block]:
-    """Yield the recipients of a campaign file, at most `size` per block; the phone comes last."""
-    for first in range(0, len(audience.rows), size):
-        shapes = list(map(tuple, audience.rows[first : first + size]))
+def inline_blocks(audience: InlineRecipients) -> Iterator[Block]:
+    """Yield the recipients of a campaign file, BLOCK_ROWS at a time; the phone comes last."""
+    for first in range(0, len(audience.rows), BLOCK_ROWS):
+        shapes = list(map(tuple, audience.rows[first : first + BLOCK_ROWS]))
         start, has_texts = first, any("text" in shape for shape in set(shapes))
         for names, count in _runs(shapes):
             rows, marks = audience.rows[start : start + count], audience.marks[start : start + count]

@@ -23,8 +23,8 @@ _NO_COLUMN = 1  # the column of a problem that knows only its line; no recipient
 _ABOUT_ROWS = frozenset({"DUPLICATE", "DUPLICATE_DIFFERS", "PHONE", "RECIPIENTS", "ROW"})
 
 
-def read_source(source: RowSource, size: int, facts: SourceFacts) -> Iterator[Block]:
-    """Yield the rows of `source`, at most `size` per block.
+def read_source(source: RowSource, facts: SourceFacts) -> Iterator[Block]:
+    """Yield the rows of `source`, about BLOCK_ROWS per block.
 
     Raises:
         RecipientsError: the rows cannot be read.
@@ -32,14 +32,14 @@ def read_source(source: RowSource, size: int, facts: SourceFacts) -> Iterator[Bl
     if isinstance(source, RecipientsQuery):
         from smsby_deploy.recipients.sql import read_query
 
-        return map(limit_values, read_query(source, size, facts))
+        return map(limit_values, read_query(source, facts))
     if isinstance(source, RecipientsParquet):
         from smsby_deploy.recipients.parquet import read_parquet
 
-        return map(limit_values, read_parquet(source, size))
+        return map(limit_values, read_parquet(source))
     from smsby_deploy.recipients.list_files import read_list_file
 
-    return read_list_file(source, size)
+    return read_list_file(source)
 
 
 def warn_of_guess(source: Audience, address: str | None = None) -> list[Problem]:

@@ -21,6 +21,7 @@ from smsby_deploy.config.sources import FalseText, Freshness, RecipientsQuery
 from smsby_deploy.recipients.cell_values import UnsupportedValue, shorten_floats, text_rows
 from smsby_deploy.recipients.database import connect, explained, find_deadline, kind_of, too_slow
 from smsby_deploy.recipients.rows import (
+    BLOCK_ROWS,
     Block,
     RecipientsError,
     SourceFacts,
@@ -40,8 +41,8 @@ _SINGLE_FLOAT = {"postgresql": 700, "mysql": 4, "mariadb": 4}
 _NUMBERED = re.compile(r":\d+$")
 
 
-def read_query(query: RecipientsQuery, size: int, facts: SourceFacts) -> Iterator[Block]:
-    """Yield the rows of `query` in its order, at most `size` per block, numbered from 1.
+def read_query(query: RecipientsQuery, facts: SourceFacts) -> Iterator[Block]:
+    """Yield the rows of `query` in its order, BLOCK_ROWS at a time, numbered from 1.
 
     `facts` are complete after the last block. If `query.snapshot` is set, the whole result is fetched and compared
     with it before the first row is returned, so that nothing of a changed result is sent and no connection stays open
@@ -51,12 +52,12 @@ def read_query(query: RecipientsQuery, size: int, facts: SourceFacts) -> Iterato
         RecipientsError: it cannot be read, its order has ties, or the result does not match `query.snapshot`.
     """
     if query.snapshot is None:
-        yield from _hash_blocks(query, size, facts)
+        yield from _hash_blocks(query, facts)
         return
     try:
         # A file without a name: no other process can open it, and it disappears with this one.
         with TemporaryFile("w+", encoding="utf-8") as spool:
-            for block in _hash_blocks(query, size, facts):
+            for block in _hash_blocks(query, facts):
                 json.dump([block.columns, block.lines[0], block.values, _find_false(block.values)], spool)
                 spool.write("\n")
             if facts.snapshot != query.snapshot:
@@ -86,9 +87,9 @@ def _find_false(values: Sequence[Sequence[str]]) -> list[tuple[int, int]]:
     ]
 
 
-def _hash_blocks(query: RecipientsQuery, size: int, facts: SourceFacts) -> Iterator[Block]:
+def _hash_blocks(query: RecipientsQuery, facts: SourceFacts) -> Iterator[Block]:
     snapshot = hashlib.sha256()
-    for block in _query_blocks(query, size, facts):
+    for block in _query_blocks(query, facts):
         if block.lines[0] == 1:
             snapshot.update(json.dumps(block.columns).encode())
         # Independent of the block size: all rows one after the other, each followed by a comma.
@@ -97,7 +98,7 @@ def _hash_blocks(query: RecipientsQuery, size: int, facts: SourceFacts) -> Itera
     facts.snapshot = snapshot.hexdigest()
 
 
-def _query_blocks(query: RecipientsQuery, size: int, facts: SourceFacts) -> Iterator[Block]:
+def _query_blocks(query: RecipientsQuery, facts: SourceFacts) -> Iterator[Block]:
     with connect(query) as connection:
         if query.freshness is not None:
             facts.newest = _read_newest(connection, query, query.freshness)
@@ -107,7 +108,7 @@ def _query_blocks(query: RecipientsQuery, size: int, facts: SourceFacts) -> Iter
         if query.order_by is not None:
             wrapped += f" order by {query.order_by}"
         with explained(query, query.sql):
-            result = connection.exec_driver_sql(wrapped, execution_options={"yield_per": size})
+            result = connection.exec_driver_sql(wrapped, execution_options={"yield_per": BLOCK_ROWS})
         columns = tuple(result.keys())
         names = columns
         if connection.dialect.name == "sqlite":  # it names a second column `name:1`
@@ -119,7 +120,7 @@ def _query_blocks(query: RecipientsQuery, size: int, facts: SourceFacts) -> Iter
         first = 1
         # PostgreSQL's limit applies to each fetch from a cursor, so rows could arrive forever.
         deadline = find_deadline()
-        partitions = result.partitions(size)
+        partitions = result.partitions(BLOCK_ROWS)
         while True:
             with explained(query, query.sql):
                 rows = next(partitions, None)

@@ -27,7 +27,6 @@ from smsby_deploy.recipients.rows import (
 from smsby_deploy.recipients.source_reader import place_rows, read_source, warn_of_guess
 from smsby_deploy.wording import join_sentences, sentence
 
-_BLOCK_ROWS = 1000
 _OPTED_OUT = bytes([1]) + bytes(255)  # translates 0, an opt-out, to 1, and all else to 0
 _PHONE_WORDS = ("phone", "tel", "тел", "mobile", "моб", "msisdn", "number", "номер")
 
@@ -157,7 +156,7 @@ class _Reading:
         """Add the phones and yield the problems, whose lines are row numbers."""
         source, facts = self._source, SourceFacts()
         try:
-            for block in read_source(source, _BLOCK_ROWS, facts):
+            for block in read_source(source, facts):
                 yield from self._add_block(block)
         except EmptyFile:
             pass  # a list without lines, reported below

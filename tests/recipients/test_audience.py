@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from smsby_deploy.config.sources import InlineRecipients, OptOuts, RecipientsFile
 from smsby_deploy.problems import Location
+from smsby_deploy.recipients import list_files
 from smsby_deploy.recipients.audience import AudienceReport, find_differing, read_audience
 from smsby_deploy.recipients.suppression import load_suppression
 from tests.recipients.mailings import make_mailing
@@ -22,7 +24,8 @@ def _read(
     source: RecipientsFile, **changes: Any
 ) -> tuple[list[tuple[str, dict[str, str], int]], AudienceReport]:
     report = AudienceReport()
-    batches = read_audience(make_mailing(source, **changes), None, report, batch_rows=2)
+    with patch.object(list_files, "BLOCK_ROWS", 2):
+        batches = list(read_audience(make_mailing(source, **changes), None, report))
     rows = [row for batch in batches for row in zip(batch.phones, batch.variables, batch.lines, strict=True)]
     return rows, report
 

@@ -17,7 +17,6 @@ from smsby_deploy.config.sources import RecipientsFile
 from smsby_deploy.problems import Location
 from smsby_deploy.recipients import list_files
 from smsby_deploy.recipients.audience import AudienceReport, find_differing, read_audience
-from smsby_deploy.recipients.batch import Batch
 from smsby_deploy.recipients.phone_set import PhoneSet, number_phones
 from smsby_deploy.recipients.phones import BadPhone, normalize_phone
 from tests.recipients.mailings import make_mailing
@@ -154,7 +153,7 @@ _HEADERS = st.sampled_from(
     delimiter=st.sampled_from([",", ";", "\t", "|", ":", "x", "\x7f", "я"]),
     encoding=st.sampled_from(["utf-8", "utf-8-sig", "cp1251", "utf-16"]),
     is_cut=st.booleans(),
-    batch_rows=st.integers(1, 5),
+    block_rows=st.integers(1, 5),
     row_characters=st.integers(1, 5),
 )
 @example(  # the character that marks row ends is in a cell, exactly where a row would end
@@ -168,7 +167,7 @@ def test_text_file_blocks_may_end_anywhere(
     delimiter: str,
     encoding: str,
     is_cut: bool,
-    batch_rows: int,
+    block_rows: int,
     row_characters: int,
 ) -> None:
     """Recipients, variables, lines, problems, repeats and opt-outs are those of a simple reading, wherever blocks end."""
@@ -185,8 +184,11 @@ def test_text_file_blocks_may_end_anywhere(
         out = PhoneSet()
         out.add_all(number_phones([_OUT]))
         report = AudienceReport()
-        with patch.object(list_files, "_ROW_CHARACTERS", row_characters):
-            batches = list(_stream(source, report, out, batch_rows))
+        with (
+            patch.object(list_files, "_ROW_CHARACTERS", row_characters),
+            patch.object(list_files, "BLOCK_ROWS", block_rows),
+        ):
+            batches = list(read_audience(make_mailing(source), out, report))
             differing = find_differing(make_mailing(source), report)
     recipients = [
         (phone, batch.variables[row], batch.lines[row], bool(batch.not_suppressed[row]))
@@ -202,12 +204,6 @@ def test_text_file_blocks_may_end_anywhere(
     assert report.invalid == report.rows - report.duplicate - len(recipients)
     assert list(report.repeats.lines) == simple.repeated
     assert differing == simple.differing
-
-
-def _stream(
-    source: RecipientsFile, report: AudienceReport, out: PhoneSet, batch_rows: int
-) -> Iterator[Batch]:
-    return read_audience(make_mailing(source), out, report, batch_rows=batch_rows)
 
 
 def test_spreadsheet_marks_are_removed_from_every_cell(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pyarrow as pa
 import pytest
@@ -20,6 +21,7 @@ from smsby_deploy.config.sources import RecipientsParquet
 from smsby_deploy.plan.measure import measure_mailing
 from smsby_deploy.plan.staleness import hash_inputs
 from smsby_deploy.problems import Problem
+from smsby_deploy.recipients import parquet
 from smsby_deploy.recipients.parquet import read_parquet
 from smsby_deploy.recipients.phone_set import PhoneSet
 from smsby_deploy.texts.samples import sample_mailing
@@ -67,7 +69,8 @@ def test_parquet_glob_reads_files_by_name(tmp_path: Path) -> None:
     project = _project(tmp_path)
     source = project.mailings[0].audience
     assert isinstance(source, RecipientsParquet)
-    blocks = list(read_parquet(source, 2))
+    with patch.object(parquet, "BLOCK_ROWS", 2):
+        blocks = list(read_parquet(source))
     assert [(block.columns, list(block.lines), block.cells) for block in blocks] == [
         (("phone", "name"), [1, 2], [["375291111111", "A"], ["375292222222", "B"]]),
         (("phone", "name"), [3], [["375294444444", ""]]),
@@ -89,7 +92,7 @@ def test_parquet_values(tmp_path: Path) -> None:
     )  # fmt: skip
     source = _project(tmp_path).mailings[0].audience
     assert isinstance(source, RecipientsParquet)
-    (block,) = read_parquet(source, 10)
+    (block,) = read_parquet(source)
     assert dict(zip(block.columns, block.cells[0], strict=True)) == {
         "phone": "375291111111", "gap": "", "price": "12.50", "when": "2026-12-01T10:00:00+00:00", "word": "x",
         "yes": "true", "at": "01:00:00", "a.b": "z",
@@ -102,7 +105,7 @@ def test_parquet_floats_print_what_was_stored(tmp_path: Path) -> None:
     _write(tmp_path, "lists/a.parquet", phone=["375291111111"], name=["A"], **prices)
     source = _project(tmp_path).mailings[0].audience
     assert isinstance(source, RecipientsParquet)
-    (block,) = read_parquet(source, 10)
+    (block,) = read_parquet(source)
     assert block.cells == [["375291111111", "A", "19.99", "19.98"]]
     _write(tmp_path, "lists/a.parquet", phone=pa.array([375291234567.0]).cast(pa.float32()), name=["A"])
     assert [(one.code, "rounded" in one.message) for one in _problems(tmp_path)] == [("PHONE", True)]

@@ -48,14 +48,15 @@ def test_group_rows_keeps_order_and_lines(shapes: list[tuple[str, ...]]) -> None
 
 
 def test_inline_blocks_put_the_phone_last() -> None:
-    """A recipient's own text is not a column, and no block is longer than `size`."""
+    """A recipient's own text is not a column, and no block is longer than BLOCK_ROWS."""
     written = [
         {"phone": "1", "name": "A"},
         {"phone": "2", "name": "B", "text": "Hi"},
         {"phone": "3", "name": "C"},
     ]
     recipients = InlineRecipients(written, _AT, [(line, 5) for line in range(6, 9)])
-    first, second = inline_blocks(recipients, 2)
+    with patch.object(blocks_of_rows, "BLOCK_ROWS", 2):
+        first, second = inline_blocks(recipients)
     assert first.columns == ("name", "phone")
     assert first.cells == [["A", "1"], ["B", "2"]]
     assert (first.texts, list(first.lines)) == ([None, "Hi"], [6, 7])

@@ -31,7 +31,7 @@ def _query(folder: Path) -> RecipientsQuery:
 def test_read_source_gives_the_same_rows_from_any_source(tmp_path: Path) -> None:
     """A file and a query with the same content give the same columns and cells."""
     file = _file(tmp_path, b"name,phone\nAnna,375291234567\n")
-    blocks = [next(read_source(source, 10, SourceFacts())) for source in (file, _query(tmp_path))]
+    blocks = [next(read_source(source, SourceFacts())) for source in (file, _query(tmp_path))]
     assert [(block.columns, block.cells) for block in blocks] == [
         (("name", "phone"), [["Anna", "375291234567"]])
     ] * 2

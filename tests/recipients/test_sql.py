@@ -6,9 +6,11 @@ import itertools
 import re
 import sys
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
@@ -23,6 +25,7 @@ from smsby_deploy.plan.measure import measure_mailing
 from smsby_deploy.plan.planner import make_plan
 from smsby_deploy.problems import Problem
 from smsby_deploy.recipients import database as database_module
+from smsby_deploy.recipients import sql as sql_module
 from smsby_deploy.recipients.phone_set import PhoneSet
 from smsby_deploy.recipients.rows import RecipientsError, SourceFacts
 from smsby_deploy.recipients.sql import OrderCheck, read_query
@@ -67,14 +70,20 @@ def _query(
 
 
 def _rows(query: RecipientsQuery, size: int = 1000) -> list[list[str]]:
-    return [row for block in read_query(query, size, SourceFacts()) for row in block.cells]
+    with _blocks_of(size):
+        return [row for block in read_query(query, SourceFacts()) for row in block.cells]
 
 
 def _snapshot(query: RecipientsQuery, size: int = 1000) -> str | None:
     facts = SourceFacts()
-    for _ in read_query(query, size, facts):
-        assert facts.snapshot is None  # it is of the whole result
+    with _blocks_of(size):
+        for _ in read_query(query, facts):
+            assert facts.snapshot is None  # it is of the whole result
     return facts.snapshot
+
+
+def _blocks_of(rows: int) -> AbstractContextManager[object]:
+    return patch.object(sql_module, "BLOCK_ROWS", rows)
 
 
 def _problems(loaded: LoadedProject) -> tuple[Problem, ...]:
@@ -90,7 +99,8 @@ def test_query_rows_are_text_in_order(database: Database, tmp_path: Path) -> Non
         ["2", "375332222222", "Борис"],
         ["1", "+375 29 111-11-11", "Анна"],
     ]
-    blocks = list(read_query(query, 2, SourceFacts()))
+    with _blocks_of(2):
+        blocks = list(read_query(query, SourceFacts()))
     assert [(block.columns, list(block.lines)) for block in blocks] == [
         (("id", "phone", "name"), [1, 2]),
         (("id", "phone", "name"), [3]),
@@ -155,7 +165,8 @@ def test_query_with_its_snapshot_keeps_the_truth_of_values(database: Database, t
     query = _query(database, tmp_path, "select id, phone, id - 2 as vip from clients")
     pinned = query._replace(snapshot=_snapshot(query))
     for one in (query, pinned):
-        blocks = read_query(one, 2, SourceFacts())
+        with _blocks_of(2):
+            blocks = list(read_query(one, SourceFacts()))
         assert [(cell, bool(cell)) for block in blocks for cell in block.values[2]] == [
             ("-1", True), ("0", False), ("1", True),
         ]  # fmt: skip
@@ -168,8 +179,8 @@ def test_query_with_another_snapshot_gives_no_row(database: Database, tmp_path: 
     pinned = query._replace(snapshot=_snapshot(query))
     assert _rows(pinned, 2) == _rows(query)
     database.run("update clients set name = 'Вера' where id = 3")
-    blocks = read_query(pinned, 1, SourceFacts())
-    with pytest.raises(RecipientsError, match="has changed since the plan"):
+    blocks = read_query(pinned, SourceFacts())
+    with _blocks_of(1), pytest.raises(RecipientsError, match="has changed since the plan"):
         next(blocks)
 
 
@@ -400,7 +411,7 @@ def test_freshness_accepts_dates_and_times(database: Database, tmp_path: Path) -
     def newest(sql: str) -> datetime | None:
         facts = SourceFacts()
         fresh = Freshness(place._replace(text=sql), SystemClock().now() - SystemClock().now(), "Europe/Minsk")
-        list(read_query(query._replace(freshness=fresh), 10, facts))
+        list(read_query(query._replace(freshness=fresh), facts))
         return facts.newest
 
     assert newest("select '2026-11-01T12:00:00'") == datetime(2026, 11, 1, 9, tzinfo=UTC)

@@ -153,7 +153,7 @@ def test_pipe_in_place_of_a_list_that_was_checked_is_refused(pipe: str, project:
     os.mkfifo(project / pipe)
     assert isinstance(source, RecipientsFile | RecipientsParquet)
     with pytest.raises(RecipientsError, match="is a pipe or a device"):
-        list(read_source(source, 1, SourceFacts()))
+        list(read_source(source, SourceFacts()))
 
 
 @pytest.mark.parametrize(
