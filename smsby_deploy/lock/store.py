@@ -17,7 +17,7 @@ from smsby_deploy.errors import LockDamaged, LockHeld, Refused, SmsbyDeployError
 from smsby_deploy.fault_points import fault_point
 from smsby_deploy.files import refuse_link, sync_folder, write_file
 from smsby_deploy.lock.archive import Rekey, append_archive, archive_path, rekey_archive
-from smsby_deploy.lock.events import fold
+from smsby_deploy.lock.events import Event, fold
 from smsby_deploy.lock.journal import Journal, read_journal, salvage
 from smsby_deploy.lock.places import PRIVATE_FOLDER, PRODUCTION, journal_of
 from smsby_deploy.lock.records import Lock
@@ -83,17 +83,20 @@ class LockStore:
             LockDamaged: one of the files is damaged, or they do not belong together.
             Refused: it is the lock of another environment.
         """
-        lock = self._read_file()
         refuse_link(self.journal_path)
-        if self.journal_path.exists():
-            try:
-                return fold(lock, read_journal(self.journal_path))
-            except (KeyError, IndexError, TypeError, ValueError) as error:
-                raise LockDamaged(
-                    f"{self.journal_path.name} does not match the lock: {error!r}",
-                    hint="restore the lock file it was written with (git log shows it)",
-                ) from error
-        return lock
+        events: list[Event] = []
+        with contextlib.suppress(FileNotFoundError):
+            events = read_journal(self.journal_path)
+        lock = (
+            self._read_file()
+        )  # after its journal, which a run that ends meanwhile folds into it and removes
+        try:
+            return fold(lock, events)
+        except (KeyError, IndexError, TypeError, ValueError) as error:
+            raise LockDamaged(
+                f"{self.journal_path.name} does not match the lock: {error!r}",
+                hint="restore the lock file it was written with (git log shows it)",
+            ) from error
 
     def read_running(self) -> RunningApply | None:
         """Return the run that holds the lock now; None if there is none."""

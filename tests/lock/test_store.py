@@ -65,6 +65,23 @@ def test_fold_in_twice_changes_nothing(store: LockStore) -> None:
     assert store.read() == before
 
 
+@pytest.mark.parametrize("is_first", [True, False])
+def test_store_read_while_a_run_ends(store: LockStore, is_first: bool) -> None:
+    """If a run folds its journal into the lock while another command reads them, that sees all that was sent."""
+    begin_journal(store).close()
+    expected = store.read()
+
+    class Reading(LockStore):
+        def _read_file(self) -> Lock:
+            lock = None if is_first else super()._read_file()
+            with store.held():
+                pass
+            return lock or super()._read_file()
+
+    assert Reading(store.path, "shop").read() == expected
+    assert not store.journal_path.exists()
+
+
 def test_store_refuses_a_journal_that_does_not_match(store: LockStore) -> None:
     """An event about a mailing that the lock does not have, or another lineage, is damage and not ignored."""
     journal = begin_journal(store)
