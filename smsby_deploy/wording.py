@@ -12,10 +12,6 @@ from decimal import Decimal
 from functools import cache, lru_cache
 from shlex import quote
 from string import Formatter
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from smsby_deploy.clock import Window
 
 # DEL, C1, bidi marks, the separators that break lines in some viewers, and halves of surrogate pairs.
 BEYOND_C0 = "\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff"
@@ -91,12 +87,9 @@ def join_sentences(sentences: Sequence[str]) -> str:
     return sentence("{first}; {rest}", first=first, rest=join_sentences(rest)) if rest else first
 
 
-def counted(count: int, one: str, many: str | None = None) -> str:
-    """Return `1 part` or `27,631 parts`.
-
-    `many` is the plural of `one` if it is not `one` with an s.
-    """
-    return f"{count:,} {one if count == 1 else many or f'{one}s'}"
+def counted(count: int, one: str) -> str:
+    """Return `1 part` or `27,631 parts`."""
+    return f"{count:,} {one}{'' if count == 1 else 's'}"
 
 
 def money(amount: Decimal) -> str:
@@ -115,22 +108,6 @@ def read_money(written: str | Decimal | None) -> Decimal | None:
     return None if written is None else Decimal(written)
 
 
-def signed(amount: Decimal) -> str:
-    """`amount` with its sign: `+9.88`, `-0.364`."""
-    return f"{'-' if amount < 0 else '+'}{money(abs(amount))}"
-
-
-def aligned(amounts: Sequence[Decimal | None], exact: Sequence[Decimal | None] | None = None) -> list[str]:
-    """Format `amounts` for a table column, with equal decimals: `1,234.50`; None is `?`.
-
-    With `exact`, those amounts decide the number of decimals, and the others are rounded.
-    """
-    decisive = amounts if exact is None else exact
-    known = [money(amount) for amount in decisive if amount is not None]
-    digits = max((len(text.partition(".")[2]) for text in known), default=2)
-    return ["?" if amount is None else f"{amount:,.{digits}f}" for amount in amounts]
-
-
 def time_text(moment: datetime, *, has_seconds: bool = False) -> str:
     """Return `2027-03-01 10:00 +03`, in the moment's own zone.
 
@@ -139,11 +116,6 @@ def time_text(moment: datetime, *, has_seconds: bool = False) -> str:
     text = moment.isoformat(sep=" ", timespec="seconds")
     clock, offset = text[:19].removesuffix(":00") if has_seconds else text[:16], text[19:]
     return f"{clock} {'UTC' if offset == '+00:00' else offset.removesuffix(':00')}".rstrip()
-
-
-def window_text(window: Window) -> str:
-    """Return `between 2027-02-28 22:00 +03 and 2027-03-01 09:40 +03`."""
-    return f"between {time_text(window.opens)} and {time_text(window.closes)}"
 
 
 def first_of(names: Sequence[str], most: int = 1) -> str:

@@ -6,8 +6,7 @@ from datetime import datetime
 
 import pytest
 
-from smsby_deploy.clock import Window
-from smsby_deploy.wording import closest, counted, escape_controls, first_of, time_text, window_text
+from smsby_deploy.wording import closest, counted, escape_controls, first_of, time_text
 
 
 @pytest.mark.parametrize(
@@ -16,11 +15,6 @@ from smsby_deploy.wording import closest, counted, escape_controls, first_of, ti
 def test_counted_agrees_with_its_noun(count: int, text: str) -> None:
     """A count agrees with its noun, and its thousands are separated."""
     assert counted(count, "part") == text
-
-
-def test_counted_takes_an_irregular_plural() -> None:
-    """An irregular plural is given with its noun."""
-    assert [counted(count, "entry", "entries") for count in (1, 2)] == ["1 entry", "2 entries"]
 
 
 def test_first_of_counts_the_others() -> None:
@@ -40,12 +34,6 @@ def test_time_text_has_date_time_and_offset(time: str, text: str) -> None:
     """A time has its date and offset, without seconds and minutes of the offset that are zero."""
     assert time_text(datetime.fromisoformat(time), has_seconds=True) == text
     assert time_text(datetime.fromisoformat(time)) == text.replace(":30 ", " ")
-
-
-def test_window_text_has_both_ends_with_their_offset() -> None:
-    """Both ends of a window have their offset, so that a reader in another zone does not misread them."""
-    window = Window.parse("2027-02-28T22:00:00+03:00", "2027-03-01T09:40:00+03:00")
-    assert window_text(window) == "between 2027-02-28 22:00 +03 and 2027-03-01 09:40 +03"
 
 
 def test_escape_controls_shows_what_a_name_contains() -> None:

@@ -19,7 +19,7 @@ from smsby_deploy.clock import SystemClock
 from smsby_deploy.errors import UsageError, unknown_address
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.output.terminal import safe_line, write_line, write_text
-from smsby_deploy.wording import counted, time_text, window_text
+from smsby_deploy.wording import counted, time_text
 
 if TYPE_CHECKING:
     from smsby_deploy.config.declarations import Project
@@ -63,7 +63,8 @@ def list_entries(context: Context, archived: bool) -> ExitCode:
         applied = datetime.fromisoformat(entry.applied.at).astimezone(project.zone)
         line = f"{entry.state:<9} {address} r{entry.revision}  {size}  {time_text(applied)}"
         if entry.state is EntryState.WAITING and entry.approval is not None:
-            line += f"  window {window_text(entry.approval.window)}"
+            opens, closes = entry.approval.window
+            line += f"  window between {time_text(opens)} and {time_text(closes)}"
         if entry.ending is not None:
             line += f"  {safe_line(str(entry.ending.in_zone(project.zone)))}"
         write_line(line, sys.stdout)

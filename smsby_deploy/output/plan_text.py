@@ -26,7 +26,7 @@ from smsby_deploy.output.translation import ENGLISH, Translator
 from smsby_deploy.plan.model import Action, ActionKind, Plan, Totals
 from smsby_deploy.plan.plan_result import Funds, PlanResult, SavedPlanUse
 from smsby_deploy.problems import Problem, Severity
-from smsby_deploy.wording import aligned, counted, first_of, money, sentence, time_text
+from smsby_deploy.wording import counted, first_of, money, sentence, time_text
 
 if TYPE_CHECKING:
     from smsby_deploy.plan.sign_plan import SignedPlan
@@ -164,7 +164,7 @@ def _fold_notes(problems: Iterable[Problem], folded: Set[str]) -> Iterator[Probl
 
 
 def _rows(plan: Plan) -> Iterator[Row]:
-    costs = aligned([action.cost for action in plan.actions])
+    costs = ENGLISH.aligned([action.cost for action in plan.actions])
     for action, cost in zip(plan.actions, costs, strict=True):
         symbol, style = _SYMBOLS[action.action]
         time = action.send_time

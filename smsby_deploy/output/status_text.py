@@ -17,7 +17,7 @@ from smsby_deploy.output.console import make_console
 from smsby_deploy.output.terminal import safe_line
 from smsby_deploy.output.translation import ENGLISH, Translator
 from smsby_deploy.status.status_report import MailingStatus, OtherKind, State, StatusReport, StatusStep
-from smsby_deploy.wording import aligned, counted, join_sentences, sentence
+from smsby_deploy.wording import counted, join_sentences, sentence
 
 if TYPE_CHECKING:
     from rich.console import Console, Group
@@ -62,7 +62,7 @@ def write_status(
         console.print("no mailings: the lock records none that match")
         return
     symbols = _symbols(stream)
-    costs = aligned([mailing.cost for mailing in report.mailings])
+    costs = ENGLISH.aligned([mailing.cost for mailing in report.mailings])
     for mailing, cost in zip(report.mailings, costs, strict=True):
         price = f"{cost} {currency or ''}".rstrip() if mailing.cost is not None else ""
         _write_mailing(mailing, report, console, price, symbols)

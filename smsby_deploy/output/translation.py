@@ -15,7 +15,7 @@ from functools import cache
 from typing import TYPE_CHECKING, ClassVar
 
 from smsby_deploy.resources import catalog_file
-from smsby_deploy.wording import Sentence, aligned, fill, money, sentence, signed
+from smsby_deploy.wording import Sentence, fill, money, sentence
 
 if TYPE_CHECKING:
     from babel import Locale
@@ -66,14 +66,20 @@ class Translator:
         return money(amount)
 
     def signed(self, amount: Decimal) -> str:
-        """`amount` with its sign."""
-        return signed(amount)
+        """`amount` with its sign: `+9.88`, `-0.364`."""
+        return f"{self.minus if amount < 0 else '+'}{self.money(abs(amount))}"
 
     def aligned(
         self, amounts: Sequence[Decimal | None], exact: Sequence[Decimal | None] | None = None
     ) -> list[str]:
-        """`amounts` for a column of a table, with equally many decimals; None is `?`."""
-        return aligned(amounts, exact)
+        """Format `amounts` for a table column, with equal decimals: `1,234.50`; None is `?`.
+
+        With `exact`, those amounts decide the number of decimals, and the others are rounded.
+        """
+        decisive = amounts if exact is None else exact
+        known = [money(amount) for amount in decisive if amount is not None]
+        digits = max((len(text.partition(".")[2]) for text in known), default=2)
+        return ["?" if amount is None else self.number(f"{amount:,.{digits}f}") for amount in amounts]
 
     def share(self, part: int, whole: int) -> str:
         """A percentage, rounded down, so that 100.0% means all; `-` if `whole` is 0."""
@@ -151,9 +157,6 @@ class _Catalog(Translator):
 
         return format_decimal(amount, _MONEY, self.locale, decimal_quantization=False)
 
-    def signed(self, amount: Decimal) -> str:
-        return f"{self.minus if amount < 0 else '+'}{self.money(abs(amount))}"
-
     def number(self, text: str) -> str:
         from babel.numbers import get_decimal_symbol, get_group_symbol
 
@@ -164,11 +167,6 @@ class _Catalog(Translator):
                 ord("-"): self.minus,
             }
         )
-
-    def aligned(
-        self, amounts: Sequence[Decimal | None], exact: Sequence[Decimal | None] | None = None
-    ) -> list[str]:
-        return [self.number(text) for text in aligned(amounts, exact)]
 
     def share(self, part: int, whole: int) -> str:
         from babel.numbers import format_percent

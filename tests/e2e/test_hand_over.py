@@ -71,6 +71,8 @@ def test_approved_mailing_is_handed_over_in_its_window(shop: Shop) -> None:
     held = shop.run("apply", "plan.json", "--format", "json")
     assert (held.code, _outcomes(held), held.json["summary"]["held"]) == (0, {"sale/vip": "held"}, 1)
     assert (_state(shop), _sends(shop)) == ("waiting", [])
+    window = f"window between {opens:%Y-%m-%d %H:%M} +03 and {closes:%Y-%m-%d %H:%M} +03"
+    assert window in shop.run("lock", "list").out  # both with their offset
     assert shop.run("plan", "--format", "json").json["actions"][0]["action"] == "waiting"
     assert shop.run("apply", "plan.json").code == 5
     due = _later(shop, _OPEN, "plan", "--format", "json").json["actions"][0]
