@@ -30,8 +30,8 @@ class UnsupportedValue(Exception):
         self.row = row
 
 
-def text_rows(columns: Iterable[Sequence[Any]]) -> list[list[str]]:
-    """Return columns of equal length as rows of text.
+def text_columns(columns: Iterable[Sequence[Any]]) -> list[Sequence[str]]:
+    """Return columns of values as columns of text.
 
     Null becomes empty, an integral float has no decimal point, dates and times are ISO 8601, decimals keep their digits,
     and an infinite number is `inf`, which no text can print.
@@ -45,7 +45,7 @@ def text_rows(columns: Iterable[Sequence[Any]]) -> list[list[str]]:
             texts.append(_texts_of(values))
         except UnsupportedValue:
             raise _first_unsupported(values, index) from None
-    return list(map(list, zip(*texts, strict=True)))
+    return texts
 
 
 def _first_unsupported(values: Sequence[Any], column: int) -> UnsupportedValue:

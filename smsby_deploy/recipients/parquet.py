@@ -14,14 +14,13 @@ from typing import Any
 
 from smsby_deploy.config.project_files import why_missing
 from smsby_deploy.config.sources import RecipientsParquet
-from smsby_deploy.recipients.cell_values import UnsupportedValue, shorten_floats, text_rows
+from smsby_deploy.recipients.cell_values import UnsupportedValue, shorten_floats, text_columns
 from smsby_deploy.recipients.parquet_pages import OversizedFile, check_pages
 from smsby_deploy.recipients.rows import (
     BLOCK_ROWS,
     LONGEST_VALUE,
     Block,
     RecipientsError,
-    block_of_rows,
     repeated_names,
     say_repeated,
     short_name,
@@ -56,15 +55,10 @@ def read_parquet(source: RecipientsParquet) -> Iterator[Block]:
             with _open(path, dictionaries) as file:
                 for batch in file.iter_batches(batch_size=BLOCK_ROWS, columns=names, use_threads=False):
                     # By name, because for a column `a.b` pyarrow also returns the field `b` of a column `a`.
-                    cells = text_rows(_values(arrow, batch.column(name)) for name in names)
-                    yield block_of_rows(
-                        tuple(names),
-                        range(first, first + len(cells)),
-                        cells,
-                        header_line=first,
-                        is_typed=True,
-                    )
-                    first += len(cells)
+                    values = text_columns(_values(arrow, batch.column(name)) for name in names)
+                    rows = range(first, first + len(values[0]))
+                    yield Block(tuple(names), rows, values, header_line=first, is_typed=True)
+                    first = rows.stop
         except OversizedFile as error:
             raise RecipientsError(error.message, first) from error
         except UnsupportedValue as error:

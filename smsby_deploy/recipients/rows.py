@@ -94,11 +94,9 @@ def block_of_rows(
     rows: Sequence[Collection[str]],
     errors: Sequence[tuple[int, str]] = (),
     header_line: int | None = None,
-    *,
-    is_typed: bool = False,
 ) -> Block:
     values = list(zip(*rows, strict=True)) if rows else [()] * len(columns)
-    return Block(columns, lines, values, list(errors), header_line, is_typed=is_typed)
+    return Block(columns, lines, values, errors, header_line)
 
 
 def group_rows(rows: Sequence[tuple[int, Mapping[str, str]]]) -> Iterator[Block]:
@@ -108,7 +106,7 @@ def group_rows(rows: Sequence[tuple[int, Mapping[str, str]]]) -> Iterator[Block]
         members = rows[start : start + len(list(alike))]
         start += len(members)
         lines = [line for line, _ in members]
-        yield block_of_rows(columns, lines, [row.values() for _, row in members], is_typed=True)
+        yield block_of_rows(columns, lines, [row.values() for _, row in members])._replace(is_typed=True)
 
 
 def inline_blocks(audience: InlineRecipients) -> Iterator[Block]:

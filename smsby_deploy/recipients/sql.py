@@ -18,14 +18,13 @@ from zoneinfo import ZoneInfo
 
 from smsby_deploy.clock import SystemClock
 from smsby_deploy.config.sources import FalseText, Freshness, RecipientsQuery
-from smsby_deploy.recipients.cell_values import UnsupportedValue, shorten_floats, text_rows
+from smsby_deploy.recipients.cell_values import UnsupportedValue, shorten_floats, text_columns
 from smsby_deploy.recipients.database import connect, explained, find_deadline, kind_of, too_slow
 from smsby_deploy.recipients.rows import (
     BLOCK_ROWS,
     Block,
     RecipientsError,
     SourceFacts,
-    block_of_rows,
     find_column,
     repeated_names,
     say_repeated,
@@ -129,10 +128,9 @@ def _query_blocks(query: RecipientsQuery, facts: SourceFacts) -> Iterator[Block]
             if SystemClock().monotonic() > deadline:
                 raise RecipientsError(too_slow(), code="SQL", location=query.sql.location)
             try:
-                values = zip(*rows, strict=True)
-                cells = text_rows(
+                values = text_columns(
                     shorten_floats(column, "f") if index in single else column
-                    for index, column in enumerate(values)
+                    for index, column in enumerate(zip(*rows, strict=True))
                 )
             except UnsupportedValue as error:
                 message = sentence(
@@ -142,11 +140,11 @@ def _query_blocks(query: RecipientsQuery, facts: SourceFacts) -> Iterator[Block]
                     column=columns[error.column],
                 )
                 raise RecipientsError(message, first + error.row, code="SQL") from error
-            order.check(cells, first)
-            yield block_of_rows(
-                columns, range(first, first + len(cells)), cells, header_line=0, is_typed=True
-            )
-            first += len(cells)
+            lines = range(first, first + len(rows))
+            block = Block(columns, lines, values, header_line=0, is_typed=True)
+            order.check(block)
+            yield block
+            first = lines.stop
 
 
 class OrderCheck:
@@ -162,13 +160,13 @@ class OrderCheck:
         self.key = itemgetter(*known) if known else None
         self.last: list[str] | None = None
 
-    def check(self, cells: list[list[str]], first: int) -> None:
-        """Check a non-empty block that starts at row `first`; raises RecipientsError if rows tie."""
-        rows = cells if self.last is None else [self.last, *cells]
-        before = first if self.last is None else first - 1
-        self.last = cells[-1]
+    def check(self, block: Block) -> None:
+        """Check a non-empty block; raises RecipientsError if rows tie."""
         if self.key is None:
             return
+        rows = block.cells if self.last is None else [self.last, *block.cells]
+        before = block.lines[0] if self.last is None else block.lines[0] - 1
+        self.last = rows[-1]
         keys = [self.key(row) for row in rows]
         for index, tie in enumerate(map(eq, keys, islice(keys, 1, None))):
             if tie and rows[index] != rows[index + 1]:

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smsby_deploy.recipients.cell_values import UnsupportedValue, shorten_floats, text_rows
+from smsby_deploy.recipients.cell_values import UnsupportedValue, shorten_floats, text_columns
 
 
 @pytest.mark.parametrize(
@@ -40,10 +40,9 @@ from smsby_deploy.recipients.cell_values import UnsupportedValue, shorten_floats
         (UUID(int=1), "00000000-0000-0000-0000-000000000001"),
     ],
 )
-def test_rows_of_values(value: Any, text: str) -> None:
+def test_columns_of_values(value: Any, text: str) -> None:
     """A value has the same text in a column of its type and in a mixed one."""
-    assert text_rows([[value]]) == [[text]]
-    assert text_rows([["x", value], [1, 2]]) == [["x", "1"], [text, "2"]]
+    assert text_columns([[value], ["x", value], [1, 2]]) == [[text], ["x", text], ["1", "2"]]
 
 
 @pytest.mark.parametrize(
@@ -64,7 +63,7 @@ def test_rows_of_values(value: Any, text: str) -> None:
 def test_short_floats_print_what_was_stored(precision: Literal["e", "f"], written: float, text: str) -> None:
     """A float prints as it was stored; one that may have lost digits, such as a phone, is no number any more."""
     (stored,) = struct.unpack(precision, struct.pack(precision, written))
-    assert text_rows([shorten_floats([stored, None], precision)]) == [[text], [""]]
+    assert text_columns([shorten_floats([stored, None], precision)]) == [[text, ""]]
 
 
 @given(st.floats(width=32, min_value=-(2.0**24), max_value=2.0**24))
@@ -75,14 +74,14 @@ def test_short_decimals_are_the_number_that_was_stored(value: float) -> None:
 
 
 @pytest.mark.parametrize("value", [b"bytes", [1], {"a": 1}, object()])
-def test_rows_of_unsupported_values(value: object) -> None:
+def test_columns_of_unsupported_values(value: object) -> None:
     """A value of an unsupported type is an error that names the type and not the value."""
     with pytest.raises(UnsupportedValue, match=f"^{type(value).__name__}$"):
-        text_rows([[value]])
+        text_columns([[value]])
 
 
 @pytest.mark.parametrize("values", [["a", "b\0"], [None, "\0"], [1, "\0"]])
-def test_rows_of_a_text_with_a_nul(values: list[object]) -> None:
+def test_columns_of_a_text_with_a_nul(values: list[object]) -> None:
     """A text with a NUL is an error."""
     with pytest.raises(UnsupportedValue, match="NUL"):
-        text_rows([values])
+        text_columns([values])

@@ -27,7 +27,7 @@ from smsby_deploy.problems import Problem
 from smsby_deploy.recipients import database as database_module
 from smsby_deploy.recipients import sql as sql_module
 from smsby_deploy.recipients.phone_set import PhoneSet
-from smsby_deploy.recipients.rows import RecipientsError, SourceFacts
+from smsby_deploy.recipients.rows import Block, RecipientsError, SourceFacts, block_of_rows
 from smsby_deploy.recipients.sql import OrderCheck, read_query
 from tests.databases import PASSWORD, Database
 from tests.peak import measure_peak
@@ -465,21 +465,25 @@ def test_documented_database_campaigns_load(tmp_path: Path) -> None:
     _project(tmp_path, None, parquet)
 
 
+def _block(*rows: list[str], first: int = 1) -> Block:
+    return block_of_rows(("city", "name"), range(first, first + len(rows)), rows)
+
+
 def test_order_check_finds_a_tie_between_batches() -> None:
     """A tie between two batches has the number of the earlier row."""
     check = OrderCheck(("city", "name"), "city")
-    check.check([["Брест", "Анна"], ["Минск", "Олег"]], 1)
+    check.check(_block(["Брест", "Анна"], ["Минск", "Олег"]))
     with pytest.raises(RecipientsError, match="tied with the next row in `order_by: city`") as found:
-        check.check([["Минск", "Пётр"]], 3)
+        check.check(_block(["Минск", "Пётр"], first=3))
     assert (found.value.line, found.value.code) == (2, "ORDER")
 
 
 @pytest.mark.parametrize("order_by", [None, "city desc, name", "id"])
 def test_order_check_accepts_what_is_ordered_or_not_known(order_by: str | None) -> None:
     """Rows are accepted without an order, ordered by all columns, or by a column that is not among them."""
-    OrderCheck(("city", "name"), order_by).check([["Минск", "Олег"], ["Минск", "Пётр"]], 1)
+    OrderCheck(("city", "name"), order_by).check(_block(["Минск", "Олег"], ["Минск", "Пётр"]))
 
 
 def test_order_check_accepts_equal_rows() -> None:
     """Equal rows are accepted in any order, since it makes no difference."""
-    OrderCheck(("city", "name"), "city").check([["Минск", "Олег"], ["Минск", "Олег"]], 1)
+    OrderCheck(("city", "name"), "city").check(_block(["Минск", "Олег"], ["Минск", "Олег"]))

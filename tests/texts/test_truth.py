@@ -16,7 +16,7 @@ from smsby_deploy.config.sources import FalseText, RecipientsFile
 from smsby_deploy.config.yaml_nodes import read_yaml
 from smsby_deploy.problems import Location
 from smsby_deploy.recipients.batch import Batch
-from smsby_deploy.recipients.cell_values import text_rows
+from smsby_deploy.recipients.cell_values import text_columns
 from smsby_deploy.recipients.list_files import read_list_file
 from smsby_deploy.texts.compiler import compile_text
 from tests.texts.rendering import make_source
@@ -43,7 +43,7 @@ def _render(text: str, cells: list[str]) -> list[str]:
 @given(st.lists(_TYPED, min_size=1, max_size=5), st.sampled_from(_TESTS))
 def test_truth_of_database_values_is_pythons(values: list[Any], text: str) -> None:
     """A value of a query or a Parquet file is as true as in Python."""
-    cells = [row[0] for row in text_rows([values])]
+    cells = text_columns([values])[0]
     assert _render(text, cells) == ["T" if value else "F" for value in values]
 
 
