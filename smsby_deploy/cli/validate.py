@@ -20,7 +20,7 @@ from smsby_deploy.cli.session import (
 )
 from smsby_deploy.errors import FilesInvalid
 from smsby_deploy.exit_codes import ExitCode
-from smsby_deploy.output.terminal import output_of, write_text
+from smsby_deploy.output.terminal import output_of, write_parts, write_text
 from smsby_deploy.problems import has_errors
 
 if TYPE_CHECKING:
@@ -83,9 +83,9 @@ def _find_problems(context: Context) -> tuple[list[str], Sequence[Problem]]:
 
 def _write(context: Context, form: str, problems: Sequence[Problem], addresses: Sequence[str]) -> None:
     if form == "json":
-        from smsby_deploy.output.json_documents import validate_document, write_json
+        from smsby_deploy.output.json_documents import json_parts, validate_document
 
-        write_json(validate_document(problems), sys.stdout)
+        write_parts(json_parts(validate_document(problems)), sys.stdout)
     elif form == "text":
         from smsby_deploy.output.problems_text import write_problems
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import chain, islice
-from typing import TYPE_CHECKING, Any, TextIO
+from itertools import chain, islice, repeat
+from typing import TYPE_CHECKING, Any
 
 from smsby_deploy.output.terminal import escape_json
 from smsby_deploy.privacy import mask_phones
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     from smsby_deploy.status.status_report import MailingStatus, StatusReport
     from smsby_deploy.texts.samples import MailingSamples, Sample
 
-_BLOCK = 10_000  # pieces of JSON that are joined before they are written
 _OBJECTS = 500  # written at once
 _KINDS = ("delivered", "undelivered", "sent", "pending")
 
@@ -35,29 +33,28 @@ def json_text(document: object) -> str:
     return escape_json(indent_text(document)) + "\n"
 
 
-def write_json(document: object, stream: TextIO) -> None:
-    """Write the same text piece by piece; problems in `document` are converted one at a time."""
-    encoder = json.JSONEncoder(ensure_ascii=False, indent=2, default=problem_document)
-    pieces = encoder.iterencode(document)
-    while block := "".join(islice(pieces, _BLOCK)):
-        stream.write(escape_json(block))
-    stream.write("\n")
-
-
 def json_parts(document: Mapping[str, object]) -> Iterator[str]:
-    """`json_text` in parts that end with a line; the last value is an iterable of objects."""
-    *first, (last, objects) = document.items()
-    items: Any = objects
-    rest, begin, end = iter(items), '{\n  "": [\n', "\n  ]\n}\n"
-    lead = json_text({**dict(first), last: []}).removesuffix("]\n}\n")
-    if not (block := list(islice(rest, _OBJECTS))):
-        yield f"{lead}]\n}}\n"
+    """`json_text` in parts that end with a line; an iterator is a list, read by the block."""
+    yield "{\n"
+    ends = chain(repeat(",\n", len(document) - 1), ["\n"])
+    for (name, value), end in zip(document.items(), ends, strict=True):
+        if isinstance(value, Iterator):
+            yield from _list_parts(name, value, end)
+        else:
+            yield json_text({name: value}).removeprefix("{\n").removesuffix("\n}\n") + end
+    yield "}\n"
+
+
+def _list_parts(name: str, objects: Iterator[object], end: str) -> Iterator[str]:
+    begin, after = f'{{\n  "{name}": [\n', "\n  ]\n}\n"
+    if not (block := list(islice(objects, _OBJECTS))):
+        yield f'  "{name}": []{end}'
         return
-    yield f"{lead}\n"
+    yield begin.removeprefix("{\n")
     while block:
-        text, block = json_text({"": block})[len(begin) : -len(end)], list(islice(rest, _OBJECTS))
+        text, block = json_text({name: block})[len(begin) : -len(after)], list(islice(objects, _OBJECTS))
         yield f"{text}{',' if block else ''}\n"
-    yield end.removeprefix("\n")
+    yield f"  ]{end}"
 
 
 def inert_json_text(document: object) -> str:
@@ -71,9 +68,10 @@ def _facts(one: object, *names: str) -> dict[str, Any]:
 
 
 def validate_document(problems: Sequence[Problem]) -> dict[str, Any]:
-    """The document of `validate`, for `write_json`: there may be a million problems."""
+    """The document of `validate`, for `json_parts`: there may be a million problems."""
     counts = Counter(problem.severity for problem in problems)
-    return {"problems": problems, "summary": {f"{severity}s": counts[severity] for severity in Severity}}
+    summary = {f"{severity}s": counts[severity] for severity in Severity}
+    return {"problems": map(problem_document, problems), "summary": summary}
 
 
 def samples_document(mailings: Iterable[MailingSamples]) -> dict[str, Any]:

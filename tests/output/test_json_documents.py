@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import tracemalloc
 from pathlib import Path
@@ -15,7 +14,6 @@ from smsby_deploy.output.json_documents import (
     json_text,
     status_document,
     validate_document,
-    write_json,
 )
 from smsby_deploy.plan.plan_file import plan_document
 from smsby_deploy.problems import Location, Problem, Severity, problem_document
@@ -35,10 +33,9 @@ def test_plan_document_matches_its_schema() -> None:
 
 def test_validate_document_has_a_summary() -> None:
     """Problems are counted by severity."""
-    stream = io.StringIO()
-    write_json(validate_document(examples.problems()), stream)
-    check_golden("problems.json", stream.getvalue())
-    assert json.loads(stream.getvalue())["summary"] == {"errors": 2, "warnings": 1, "notes": 1}
+    text = "".join(json_parts(validate_document(examples.problems())))
+    check_golden("problems.json", text)
+    assert json.loads(text)["summary"] == {"errors": 2, "warnings": 1, "notes": 1}
 
 
 def test_validate_document_counts_absent_severities() -> None:
@@ -46,29 +43,17 @@ def test_validate_document_counts_absent_severities() -> None:
     assert validate_document([PROBLEM])["summary"] == {"errors": 1, "warnings": 0, "notes": 0}
 
 
-def test_write_json_converts_problems_one_by_one() -> None:
+def test_validate_document_is_written_by_the_block() -> None:
     """Ten thousand problems (2.7 MB as documents) are all written, with little memory."""
-
-    class Lengths(io.StringIO):
-        """Counts the characters written without keeping them."""
-
-        length = 0
-
-        def write(self, text: str) -> int:
-            self.length += len(text)
-            return len(text)
-
-    stream = Lengths()
     tracemalloc.start()
     try:
-        write_json(validate_document([PROBLEM] * 10_000), stream)
+        length = sum(map(len, json_parts(validate_document([PROBLEM] * 10_000))))
         assert tracemalloc.get_traced_memory()[1] < 2**20
     finally:
         tracemalloc.stop()
-    assert stream.length > 2**20
-    whole = io.StringIO()
-    write_json(validate_document([PROBLEM]), whole)
-    assert json.loads(whole.getvalue())["problems"] == [problem_document(PROBLEM)]
+    assert length > 2**20
+    whole = json.loads("".join(json_parts(validate_document([PROBLEM]))))
+    assert whole["problems"] == [problem_document(PROBLEM)]
 
 
 def test_status_document_is_the_contracts() -> None:
@@ -80,7 +65,8 @@ def test_status_document_is_the_contracts() -> None:
 def test_json_parts_are_the_whole_text(count: int) -> None:
     """Objects are converted in parts, each of which ends with a line, whatever it contains."""
     objects = [{"number": number, "text": "Скидка ##[error]\u202e", "none": []} for number in range(count)]
-    parts = list(json_parts({"plan": "p", "summary": {"a": 1}, "mailings": iter(objects)}))
-    assert "".join(parts) == json_text({"plan": "p", "summary": {"a": 1}, "mailings": objects})
+    parts = list(json_parts({"plan": "p", "mailings": iter(objects), "summary": {"a": 1}}))
+    assert "".join(parts) == json_text({"plan": "p", "mailings": objects, "summary": {"a": 1}})
+    assert "".join(json_parts({"mailings": iter(objects)})) == json_text({"mailings": objects})
     assert all(part.endswith("\n") for part in parts)
     assert max(map(len, parts)) < 60_000

@@ -32,7 +32,6 @@ from smsby_deploy.output.json_documents import (
     samples_document,
     status_document,
     validate_document,
-    write_json,
 )
 from smsby_deploy.output.json_log import JsonLog
 from smsby_deploy.output.markdown import COMMENT_BYTES
@@ -46,6 +45,7 @@ from smsby_deploy.output.status_csv import status_csv
 from smsby_deploy.output.status_html import status_html
 from smsby_deploy.output.status_markdown import status_markdown
 from smsby_deploy.output.status_text import write_status
+from smsby_deploy.output.terminal import write_parts
 from smsby_deploy.output.translation import translator
 from smsby_deploy.plan.base_comparison import Base, BaseMailing
 from smsby_deploy.plan.drift import Difference, DriftField
@@ -127,7 +127,7 @@ def test_no_plan_format_leaks(first: str, second: str, third: str) -> None:
     stream = io.StringIO()
     write_plan_text(result, stream, color=False)
     write_problems(plan.problems, stream, color=False)
-    write_json(validate_document(plan.problems), stream)
+    write_parts(json_parts(validate_document(plan.problems)), stream)
     _assert_clean(stream.getvalue(), is_markup=False)
     _assert_clean(json_text(plan_document(plan)), is_markup=False)
     findings = list_findings(plan.problems)
