@@ -35,11 +35,14 @@ UNSENT = frozenset({PhoneState.PENDING, PhoneState.DECLARED_UNSENT, PhoneState.R
 
 
 class PhoneStates:
-    """An immutable sequence with the state of each phone of a chunk, in the chunk's order."""
+    """An immutable sequence with the state of each phone of a chunk, in the chunk's order.
+
+    A state may be given as its letter.
+    """
 
     __slots__ = ("_letters",)
 
-    def __init__(self, states: Iterable[PhoneState] = ()) -> None:
+    def __init__(self, states: Iterable[str] = ()) -> None:
         self._letters = "".join(states)
 
     @classmethod
@@ -91,18 +94,12 @@ class PhoneStates:
         """
         if not 0 <= position < len(self):
             raise IndexError(position)
-        return _from_letters(self._letters[:position] + state + self._letters[position + 1 :])
+        return PhoneStates(self._letters[:position] + state + self._letters[position + 1 :])
 
     def replacing(self, old: Iterable[PhoneState], new: PhoneState) -> PhoneStates:
         """Return a copy in which every phone in one of the `old` states is in `new`."""
         table = str.maketrans({state.value: new.value for state in old})
-        return _from_letters(self._letters.translate(table))
-
-
-def _from_letters(letters: str) -> PhoneStates:
-    states = PhoneStates.__new__(PhoneStates)
-    states._letters = letters
-    return states
+        return PhoneStates(self._letters.translate(table))
 
 
 def format_runs(symbols: Iterable[str]) -> str:
