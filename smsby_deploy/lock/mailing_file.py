@@ -12,7 +12,6 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Set
 from errno import ENOSPC
 from sys import intern
-from threading import Lock
 from typing import IO, Any, NamedTuple
 
 import orjson
@@ -207,7 +206,6 @@ class _Spool:
         self._memory = bytearray()  # everything, unless there is a file
         self._file: IO[bytes] | None = None
         self._end = 0
-        self._alone = Lock()
 
     def __del__(self) -> None:
         if self._file is not None:
@@ -229,17 +227,13 @@ class _Spool:
     def read(self, place: int, size: int) -> bytes:
         if self._file is None:
             return bytes(self._memory[place : place + size])
-        with self._alone:
-            self._file.seek(place)
-            return self._file.read(size)
+        return os.pread(self._file.fileno(), size, place)
 
     def _write(self, content: bytes) -> None:
         if self._file is None:
             self._memory += content
-        else:
-            self._file.seek(self._end)
-            if not append_with_room(self._file, content):
-                raise OSError(ENOSPC, os.strerror(ENOSPC))
+        elif not append_with_room(self._file, content):
+            raise OSError(ENOSPC, os.strerror(ENOSPC))
 
     def _leave_memory(self) -> None:
         from tempfile import TemporaryFile  # it loads all compression modules
