@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, replace
-from functools import lru_cache
 from typing import Any
 
 from smsby_deploy.lock.counts import Billed, Deliveries, PrefixCount, read_variants, variants_document
@@ -84,7 +83,7 @@ def read_entry(document: dict[str, Any]) -> Entry:
         cost=document["cost"],
         currency=document.get("currency"),
         chunks=tuple(map(_read_chunk, document["chunks"])),
-        applied=_applied_by(**document["applied"]),
+        applied=AppliedBy(**document["applied"]),
         approval=_read_approval(document["approval"]) if "approval" in document else None,
         signed_by=tuple(document.get("signed_by", ())),
         ending=read_ending(document.get("ending")),
@@ -113,12 +112,6 @@ def _prefixes_document(prefixes: Mapping[str, PrefixCount]) -> dict[str, Any]:
 
 def _read_prefixes(document: dict[str, Any] | None) -> dict[str, PrefixCount] | None:
     return None if document is None else {prefix: PrefixCount(**one) for prefix, one in document.items()}
-
-
-@lru_cache(maxsize=64)
-def _applied_by(**fields: Any) -> AppliedBy:
-    """Return the record of a run, shared by all of its mailings."""
-    return AppliedBy(**fields)
 
 
 def ending_document(ending: Ending) -> dict[str, Any]:
