@@ -224,8 +224,6 @@ class Entry:
     billed: Billed | None = None  # None until sms.by reports it
     deliveries: Deliveries | None = None  # None until it is archived
     is_archived: bool = field(default=False, repr=False, compare=False)  # the lock itself does not have it
-    # The canonical form in the file it was read from; no `replace` copies it.
-    stored: bytes | None = field(default=None, init=False, repr=False, compare=False)
 
     @property
     def revisions(self) -> tuple[Entry, ...]:

@@ -49,7 +49,7 @@ def entry_digest(entry: Entry) -> str:
     if entry.deliveries is not None:
         variants = entry.variants and {n: one._replace(deliveries=None) for n, one in entry.variants.items()}
         entry = replace(entry, deliveries=None, variants=variants)
-    return hashlib.sha256(entry.stored or canonical(entry_document(entry))).hexdigest()
+    return hashlib.sha256(canonical(entry_document(entry))).hexdigest()
 
 
 def _apply_document(apply: Apply) -> dict[str, Any]:

@@ -42,7 +42,7 @@ class StoredMailings(RecordedMailings):
         if address in self._gone:
             raise KeyError(address)
         if entry is None:
-            entry = self._decoded[address] = _decode(self._file.document(address))
+            entry = self._decoded[address] = read_entry(self._file.document(address))
         return entry
 
     def __contains__(self, address: object) -> bool:
@@ -66,7 +66,7 @@ class StoredMailings(RecordedMailings):
         if self._all is None:
             for address, document in self.documents(self.keys()):
                 if address not in self._decoded:
-                    self._decoded[address] = _decode(document)
+                    self._decoded[address] = read_entry(document)
             self._all = {address: self[address] for address in self}
         return self._all
 
@@ -135,12 +135,6 @@ class StoredMailings(RecordedMailings):
 
 
 Mailings = dict[str, Entry] | RecordedMailings
-
-
-def _decode(document: Any) -> Entry:
-    entry = read_entry(document)
-    object.__setattr__(entry, "stored", canonical(document))  # on this object only, never on a changed copy
-    return entry
 
 
 def _encode(documents: dict[str, Any]) -> Iterator[Run]:

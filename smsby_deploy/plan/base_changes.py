@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -17,6 +17,7 @@ from smsby_deploy.config.yaml_nodes import YamlList, YamlMap
 from smsby_deploy.lock.archive import read_archive, with_archived
 from smsby_deploy.lock.records import Entry, EntryState, Lock
 from smsby_deploy.lock.serialization import entry_digest
+from smsby_deploy.lock.stored_mailings import encoded, new_mailings
 from smsby_deploy.privacy import HIDDEN, hide_token, mask_phone, mask_phones, shown_url
 from smsby_deploy.problems import Location, Problem, Severity
 from smsby_deploy.smsby.facts import NO_FACTS, AccountFacts, FactName
@@ -108,7 +109,8 @@ class LockSide:
 def compare_locks(before: Lock, after: Lock, side: LockSide) -> Iterator[Problem]:
     """Report every entry of a lock, or of its archive, that differs from that of the base."""
     before, after = _with_other_archived(before, after)
-    problems = list(_compare_entries(_digests(before), before.mailings, after, side))
+    now = _digests(after)
+    problems = list(_compare_entries(_digests(before), before.mailings, now, after.mailings, side))
     names = [name for name in _BELONGING if _has_other(name, before, after)]
     if not problems:
         names += [
@@ -124,10 +126,11 @@ def compare_with_stamps(
     stamps: Mapping[str, str], lock: Lock, side: LockSide, selected: Collection[str] | None = None
 ) -> Iterator[Problem]:
     """Report every entry that differs from its stamp in a plan of `selected`; None for all."""
-    seen = lock = with_archived(lock, stamps.keys()).lock
+    lock = with_archived(lock, stamps.keys()).lock
+    now = _digests(lock)
     if selected is not None:
-        seen = replace(lock, mailings={one: entry for one, entry in lock.mailings.items() if one in selected})
-    yield from _compare_entries(stamps, {}, seen, side)
+        now = {address: digest for address, digest in now.items() if address in selected}
+    yield from _compare_entries(stamps, {}, now, lock.mailings, side)
 
 
 # --- Settings --------------------------------------------------------------------------------------------------------
@@ -235,17 +238,26 @@ def _archived_lines(lock: Lock) -> dict[bytes, str]:
 
 
 def _digests(lock: Lock) -> dict[str, str]:
-    return {address: entry_digest(entry) for address, entry in lock.mailings.items()}
+    """Return the digest of each entry; those that are as in the file are not decoded."""
+    as_read = encoded(lock.mailings, lock.mailings.keys())
+    others = {address: entry_digest(entry) for address, entry in new_mailings(lock.mailings).items()}
+    return {address: sha256(text).hexdigest() for address, text in as_read} | others
 
 
 def _compare_entries(
-    before: Mapping[str, str], known: Mapping[str, Entry], after: Lock, side: LockSide
+    before: Mapping[str, str],
+    known: Mapping[str, Entry],
+    now: Mapping[str, str],
+    entries: Mapping[str, Entry],
+    side: LockSide,
 ) -> Iterator[Problem]:
-    """Report entries whose digest differs from `before`; `known` holds known base entries."""
-    now = _digests(after)
+    """Report the `entries` whose digest, `before` and `now`, differs.
+
+    `known` holds the entries of the base that are known.
+    """
     for address in sorted(before.keys() | now):
         if before.get(address) != now.get(address):
-            entry, old = after.mailings.get(address), known.get(address)
+            entry, old = entries[address] if address in now else None, known.get(address)
             yield _changed(_entry_message(entry, old, side, is_new=address not in before), address, side.file)
 
 

@@ -22,6 +22,7 @@ from smsby_deploy.lock.records import (
     Lock,
 )
 from smsby_deploy.lock.serialization import read_lock, recovery_of, write_lock
+from smsby_deploy.lock.stored_mailings import encoded
 from tests.lock.examples import entry
 from tests.lock.generated import locks, long_lock
 
@@ -137,8 +138,8 @@ def test_read_lock_knows_the_canonical_form_of_each_mailing() -> None:
     lock = long_lock(300)
     read = read_lock(write_lock(lock), "lock")
     assert read == lock
-    for recorded in read.mailings.values():
-        assert recorded.stored == canonical(entry_document(recorded))
+    expected = {address: canonical(entry_document(entry)) for address, entry in lock.mailings.items()}
+    assert dict(encoded(read.mailings, lock.mailings.keys())) == expected
 
 
 def test_read_lock_refuses_phones_that_contradict_their_chunk() -> None:
