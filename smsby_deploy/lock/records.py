@@ -104,7 +104,7 @@ class ChunkRecord:
     schedule_time: str | None = None  # the chunk's own, of a spread mailing
     variant: str | None = None  # of a mailing with variants
     wave: int | None = None  # of a mailing with waves, from 1
-    opted_out: str | None = None  # who had opted out when it was sent or approved, as OptOutPositions
+    opted_out: str | None = None  # who had opted out when it was sent or approved, as `write_positions` says
     left_out: str | None = None  # those and the capped ones, if a later run chooses the capped ones again
 
     @property

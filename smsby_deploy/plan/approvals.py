@@ -45,7 +45,7 @@ class SignedMailing(NamedTuple):
 
     `schedule_time` is in ISO format with offset. If it is `fresh`, its audience may change until the hand-over.
     `settings_digest` comes from `hash_settings`. `recipients` is the number after opt-outs; None if only sms.by knows.
-    `opted_out` holds the positions of recipients who had opted out, in the format of `OptOutPositions`; None if only sms.by
+    `opted_out` holds the positions of recipients who had opted out, in the format of `write_positions`; None if only sms.by
     knows the audience, or if it has changed since.
     """
 

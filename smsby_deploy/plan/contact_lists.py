@@ -16,7 +16,7 @@ from smsby_deploy.plan.text_counter import ContentPolicy, TextCounter
 from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.recipients.audience import AudienceReport, read_audience
 from smsby_deploy.recipients.phone_set import PhoneSet
-from smsby_deploy.recipients.suppression import OptOutPositions
+from smsby_deploy.recipients.suppression import opt_out_positions
 from smsby_deploy.smsby.methods import CUSTOM_FIELDS
 from smsby_deploy.texts.template import KeptProblems, Template, is_personal
 from smsby_deploy.wording import sentence
@@ -117,7 +117,7 @@ def measure_upload(
     content = hash_content(mailing, template, personal=False)
     upload, audience = UploadDigest(content, text, project.digest_key), AudienceDigest()
     counter = TextCounter(mailing, template, project.price, problems, policy, by_prefix=True)
-    opted_out = OptOutPositions()
+    mask = bytearray()
     columns: dict[str, None] = {}
     for batch in read_audience(mailing, suppressed, report):
         on_batch(batch, ())
@@ -126,16 +126,15 @@ def measure_upload(
         rows = row_lines(batch.phones, None)
         audience.add(rows, len(batch.phones), hash_rows(rows))
         counter.count_same(text, batch.phones, batch.not_suppressed)
-        opted_out.add(batch.not_suppressed)
+        mask += batch.not_suppressed
     mark = fingerprint(project.scope, mailing.address, mailing.revision, 0, upload.chunk)
-    chunk = ChunkPlan(mark, counter.totals.recipients, upload.chunk, opted_out=opted_out.text or None)
+    chunk = ChunkPlan(mark, counter.totals.recipients, upload.chunk, opted_out=opt_out_positions(mask))
     has_recipients = upload.count + counter.totals.suppressed
     chunks = (chunk,) if has_recipients else ()
     desired = counter.describe(report, content, audience.hexdigest(), chunks)._replace(
         contacts=upload.contacts,
         former_content=hash_former_content(mailing, template, personal=False),
         text_digest=hash_text(mailing, template),
-        opted_out=opted_out.text,
     )
     return desired, [*problems.kept, *_check_fields(mailing, columns), *counter.find_problems()]
 

@@ -15,6 +15,7 @@ from smsby_deploy.plan.fingerprint import fingerprint
 from smsby_deploy.plan.gone import OwnContent
 from smsby_deploy.recipients.phone_set import PhoneSet
 from smsby_deploy.recipients.rows import DataAge
+from smsby_deploy.recipients.suppression import opted_out_places, write_positions
 from smsby_deploy.wording import sentence
 
 if TYPE_CHECKING:
@@ -95,9 +96,8 @@ class Desired(NamedTuple):
     text, and `recipients_digest`, which covers the recipients in any order. `phones` are the recipients, if they are kept.
     `opt_out_ages` are the ages of the subtracted opt-outs, if `freshness` limits them. `own` is the mailing's own content,
     without what it shares with others. `languages` counts the recipients of each text, if there is one per language,
-    `prefixes` the recipients by the first digits of their phones. `opted_out` holds the positions of recipients who opted
-    out, if signatures may be needed. `violations` counts the texts that violate `required_words` or `forbidden_words`, by
-    this key and the pattern.
+    `prefixes` the recipients by the first digits of their phones. `violations` counts the texts that violate
+    `required_words` or `forbidden_words`, by this key and the pattern.
     """
 
     address: str
@@ -125,13 +125,25 @@ class Desired(NamedTuple):
     own: OwnContent | None = None
     languages: Mapping[str, int] = MappingProxyType({})
     prefixes: Mapping[str, PrefixCount] | None = None
-    opted_out: str | None = None
     violations: Mapping[tuple[str, str], int] = MappingProxyType({})
 
     @property
     def recipients(self) -> int | None:
         """How many recipients get it, opt-outs subtracted; None for a list kept at sms.by."""
         return None if self.parts is None else self.audience.final
+
+    @property
+    def opted_out(self) -> str | None:
+        """The positions of those who opted out among all recipients; None for a list at sms.by."""
+        if self.parts is None:
+            return None
+        places: list[int] = []
+        before = 0
+        for chunk in self.chunks:
+            own = [*opted_out_places(chunk.opted_out)]
+            places += [before + place for place in own]
+            before += (chunk.recipients or 0) + len(own)
+        return write_positions(places)
 
     @property
     def fingerprints(self) -> list[str]:

@@ -36,7 +36,6 @@ from smsby_deploy.recipients.audience import (
 from smsby_deploy.recipients.batch import Batch
 from smsby_deploy.recipients.phone_set import PhoneSet
 from smsby_deploy.recipients.source_reader import place_rows
-from smsby_deploy.recipients.suppression import OptOutPositions
 from smsby_deploy.texts.compiler import compile_mailing
 from smsby_deploy.texts.template import Template, rows_file
 from smsby_deploy.texts.text_lint import TextLint
@@ -286,12 +285,11 @@ def _measure_chunks(
         read = prefetch_audience
     if observers.shared is not None:
         read = observers.shared.sharing(read)
-    chunks, opted_out = [], OptOutPositions(is_needed=project.approvals is not None)
+    chunks = []
     for chunk in stream_chunks(
         project, mailing, template, suppressed, report, read=read, on_batch=check.on_batch
     ):
         chunks.append(counter.count_chunk(chunk))
-        opted_out.add(chunk.not_suppressed)
         if observers.keep is not None:
             observers.keep(mailing.address, chunk)
     if project.environment.is_rehearsal:
@@ -304,7 +302,6 @@ def _measure_chunks(
         former_content=report.former_content,
         text_digest=hash_text(mailing, template, report.own_texts.hexdigest()),
         languages=template.languages if template is not None else {},
-        opted_out=opted_out.text,
     )
     return desired, check.find_problems()
 

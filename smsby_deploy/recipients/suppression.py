@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate, compress, count
 from operator import sub
@@ -89,37 +88,18 @@ def check_without_databases(entries: Sequence[OptOuts]) -> tuple[list[OptOuts], 
     return readable, notes
 
 
-class OptOutPositions:
-    """The positions of the opted-out recipients of an audience, as distances between them.
-
-    Without the list, which a digest identifies, they reveal nothing about any phone. Nothing is kept unless `is_needed`.
-    """
-
-    def __init__(self, *, is_needed: bool = True) -> None:
-        self._is_needed = is_needed
-        self._distances = array("Q")
-        self._last = self._count = 0
-
-    def add(self, not_suppressed: bytearray) -> None:
-        """Add the next recipients; 0 marks an opt-out."""
-        place = not_suppressed.find(0) if self._is_needed else -1
-        while place >= 0:
-            self._distances.append(self._count + place - self._last)
-            self._last = self._count + place
-            place = not_suppressed.find(0, place + 1)
-        self._count += len(not_suppressed)
-
-    @property
-    def text(self) -> str | None:
-        """The distances in the form that is signed, `17 3 240`; None if they are not needed."""
-        return " ".join(map(str, self._distances)) if self._is_needed else None
-
-
 def opt_out_positions(not_suppressed: bytearray) -> str | None:
-    """Return the opt-outs of one chunk in the form of OptOutPositions; None without any."""
+    """Return the positions of the opted-out recipients, as `write_positions`; None without any."""
     if 0 not in not_suppressed:
         return None
-    places = list(compress(count(), not_suppressed.translate(_OPTED_OUT)))
+    return write_positions(list(compress(count(), not_suppressed.translate(_OPTED_OUT))))
+
+
+def write_positions(places: Sequence[int]) -> str:
+    """Return positions as the distances between them, `17 3 240`, in the form that is signed.
+
+    Without the list, which a digest identifies, they reveal nothing about any phone.
+    """
     return " ".join(map(str, map(sub, places, [0, *places])))
 
 
@@ -131,12 +111,12 @@ def leave_out(not_suppressed: bytearray, opted_out: Iterable[int]) -> bytearray:
 
 
 def opted_out_places(positions: str | None) -> Iterator[int]:
-    """Yield the positions in a text of OptOutPositions; none for None."""
+    """Yield the positions in a text of `write_positions`; none for None."""
     return accumulate(map(int, (positions or "").split()))
 
 
 def count_gone_opt_outs(then: str, now: str) -> int:
-    """Count the opt-outs in `then` but not in `now`; ValueError if not by OptOutPositions."""
+    """Count the opt-outs in `then` but not in `now`; ValueError if not by `write_positions`."""
     before, after = (set(opted_out_places(text)) for text in (then, now))
     return len(before - after)
 

@@ -1,4 +1,4 @@
-"""The times of the chunks of a spread mailing."""
+"""The desired state of a mailing: the times of a spread one, and who opted out of it."""
 
 from __future__ import annotations
 
@@ -10,8 +10,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smsby_deploy.plan.desired import ChunkPlan, spread_chunks, times_of
+from smsby_deploy.recipients.suppression import opt_out_positions
+from tests.plan.situations import make_desired
 
 _START = datetime(2026, 12, 1, 10, tzinfo=ZoneInfo("Europe/Minsk"))
+
+
+@given(st.lists(st.lists(st.booleans(), min_size=1, max_size=9), max_size=9))
+def test_positions_of_opt_outs_do_not_depend_on_the_chunks(chunks: list[list[bool]]) -> None:
+    """Those who opted out have the same positions however the audience is divided; those of a list are unknown."""
+    masks = [bytearray(one) for one in chunks]
+    desired = make_desired(
+        chunks=[ChunkPlan("f", sum(one), "d", opted_out=opt_out_positions(one)) for one in masks]
+    )
+    assert desired.opted_out == (opt_out_positions(bytearray().join(masks)) or "")
+    assert desired._replace(parts=None).opted_out is None
 
 
 @given(count=st.integers(1, 400), seconds=st.integers(1, 7 * 86_400))

@@ -17,7 +17,6 @@ from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.recipients.phone_set import PhoneSet
 from smsby_deploy.recipients.phones import normalize_opt_out
 from smsby_deploy.recipients.suppression import (
-    OptOutPositions,
     check_without_databases,
     count_gone_opt_outs,
     leave_out,
@@ -298,41 +297,28 @@ def test_check_without_databases(tmp_path: Path) -> None:
     assert (note.severity, note.code) == (Severity.NOTE, "NOT_READ")
 
 
-def _positions(audience: list[bool], blocks: int) -> str:
-    """Return the positions of those who have opted out, read in several blocks."""
-    positions = OptOutPositions()
-    for start in range(0, len(audience), blocks):
-        positions.add(bytearray(not one for one in audience[start : start + blocks]))
-    assert positions.text is not None
-    return positions.text
+def _positions(audience: list[bool]) -> str:
+    return opt_out_positions(bytearray(not one for one in audience)) or ""
 
 
-_opted_out = st.lists(st.tuples(st.booleans(), st.booleans()), max_size=60)
-
-
-@given(_opted_out, st.integers(1, 20), st.integers(1, 20))
-def test_opt_out_positions_notice_who_is_missing(
-    audience: list[tuple[bool, bool]], before: int, after: int
-) -> None:
-    """A missing opt-out is noticed, even if another was added, whatever the blocks; later opt-outs do not matter."""
+@given(st.lists(st.tuples(st.booleans(), st.booleans()), max_size=60))
+def test_opt_out_positions_notice_who_is_missing(audience: list[tuple[bool, bool]]) -> None:
+    """A missing opt-out is noticed, even if another was added; later opt-outs do not matter."""
     then, now = ([one[index] for one in audience] for index in (0, 1))
     is_kept = all(n for t, n in audience if t)
-    assert (count_gone_opt_outs(_positions(then, before), _positions(now, after)) == 0) is is_kept
+    assert (count_gone_opt_outs(_positions(then), _positions(now)) == 0) is is_kept
 
 
-@given(st.lists(st.booleans(), max_size=60), st.integers(1, 20))
-def test_opt_out_positions_name_the_places(audience: list[bool], blocks: int) -> None:
+@given(st.lists(st.booleans(), max_size=60))
+def test_opt_out_positions_name_the_places(audience: list[bool]) -> None:
     """Recipients at recorded positions are left out again, even if their opt-outs are gone by now."""
     mask = bytearray(not one for one in audience)
-    text = _positions(audience, blocks)
+    text = _positions(audience)
     assert list(opted_out_places(text)) == [place for place, one in enumerate(audience) if one]
-    assert opt_out_positions(mask) == (text or None)
     assert leave_out(bytearray(b"\1") * len(audience), opted_out_places(text)) == mask
 
 
 def test_opt_out_positions_are_distances() -> None:
-    """Positions are stored as distances, which are short, and only where they are needed."""
-    assert _positions([False, True, True, False, False, True], 4) == "1 1 3"
-    unneeded = OptOutPositions(is_needed=False)
-    unneeded.add(bytearray(3))
-    assert unneeded.text is None
+    """Positions are stored as distances, which are short; without an opt-out there are none."""
+    assert opt_out_positions(bytearray([1, 0, 0, 1, 1, 0])) == "1 1 3"
+    assert opt_out_positions(bytearray([1, 1])) is None
