@@ -57,7 +57,8 @@ class NextStep(Enum):
 class MailingResult:
     """One mailing's outcome. `error` says why it was not sent, or not completely.
 
-    `concerned` counts the recipients that the outcome applies to, if it is certain whether the others got the mailing.
+    `concerned` counts the recipients that the outcome applies to, if it is certain whether the others got the mailing. A
+    watch may have a result for each of several revisions.
     """
 
     address: str
@@ -71,6 +72,7 @@ class MailingResult:
     was_judged: bool = False  # a verdict on a wave was recorded
     was_begun: bool = False  # its entry was written, whatever the outcome
     concerned: int | None = None
+    revision: int | None = None
 
     @property
     def counted(self) -> int | None:
@@ -199,7 +201,7 @@ class ApplyResult:
         sent = [mailing for mailing in self.mailings if mailing.outcome.was_sent_now]
         if not sent:
             return None
-        planned = {action.address: _of_this_run(action) for action in self.plan.decided}
+        planned = {action.address: of_this_run(action) for action in self.plan.decided}
         recipients = sum(mailing.recipients or 0 for mailing in sent)
         # Late opt-outs make a mailing smaller than planned; an earlier run's share makes it larger.
         now = sum(
@@ -213,7 +215,7 @@ class ApplyResult:
         return SentTotals(recipients, now, uncounted, cost, totals.unpriced, partly)
 
 
-def _of_this_run(action: Action) -> Action:
+def of_this_run(action: Action) -> Action:
     """Return `action` with the counts of the wave that this run sends, if any."""
     one = next((one for one in action.waves if one.key == action.wave), None)
     return (

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 
-from smsby_deploy.apply.apply_result import ApplyResult, MailingOutcome, MailingResult
+from smsby_deploy.apply.apply_result import ApplyResult, MailingOutcome, MailingResult, of_this_run
 from smsby_deploy.apply.context import ApplyRequest, Event
 from smsby_deploy.apply.due_mailings import next_opening
 from smsby_deploy.apply.hand_over import hand_over
@@ -19,9 +20,11 @@ from smsby_deploy.errors import (
     StoreUnavailable,
 )
 from smsby_deploy.exit_codes import ExitCode, first_exit_code
+from smsby_deploy.plan.model import Action, total_of
 from smsby_deploy.texts.pattern_search import begin_run
 from smsby_deploy.wording import time_text
 
+_Key = tuple[str, int | None]  # address and revision
 _BEGUN = (MailingOutcome.SENT, MailingOutcome.PARTIAL)
 _LONGEST_PAUSE = 60.0  # seconds: another run may approve a mailing that is due earlier
 
@@ -87,13 +90,17 @@ def _why_waiting(result: ApplyResult, *, is_open: bool) -> Event:
 
 
 class _Watched:
-    """The results of a watch: the last one of each mailing, with what was sent before it."""
+    """The results of a watch: the last one of each mailing, with what was sent before it.
+
+    `_waves` are the waves that it sent of each revision: what was planned, and the number of recipients.
+    """
 
     def __init__(self, request: ApplyRequest) -> None:
         self._request = request
         self._results: list[ApplyResult] = []
         self._error: SmsbyDeployError | None = None
         self._said: Event | None = None
+        self._waves: dict[_Key, dict[int, tuple[Action, int]]] = {}
 
     def say(self, event: Event) -> None:
         """Report why the watch waits, unless it is what was reported last."""
@@ -106,16 +113,43 @@ class _Watched:
 
     def add(self, result: ApplyResult) -> None:
         self._error = None
-        began = {one.address: one for done in self._results for one in done.mailings if one.outcome in _BEGUN}
+        self._note_waves(result)
+        began = {_key(one): one for done in self._results for one in done.mailings if one.outcome in _BEGUN}
+        addresses = {address for address, _ in began}
         skipped = [one for one in result.mailings if one.outcome is MailingOutcome.SKIPPED]
-        result = _without(result, {one.address for one in skipped if not one.error and one.address in began})
-        stopped = (
-            _stopped(began[one.address], one) if one.address in began else one for one in result.mailings
+        result = _without(
+            result, {one.address for one in skipped if not one.error and one.address in addresses}
         )
+        stopped = (_stopped(began[_key(one)], one) if _key(one) in began else one for one in result.mailings)
         result = replace(result, mailings=tuple(stopped))
-        again = {mailing.address for mailing in result.mailings}
-        before = (_without(one, again) for one in self._results)
+        again = {mailing.address: _key(mailing) for mailing in result.mailings}
+        before = (
+            _without(done, {one.address for one in done.mailings if _is_replaced(one, again)})
+            for done in self._results
+        )
         self._results = [*(one for one in before if one.mailings), result]
+
+    def _note_waves(self, result: ApplyResult) -> None:
+        actions = {action.address: of_this_run(action) for action in result.plan.decided}
+        for one in result.mailings:
+            action = actions.get(one.address)
+            if one.outcome is MailingOutcome.SENT and action is not None and action.wave is not None:
+                self._waves.setdefault(_key(one), {})[action.wave] = action, one.recipients or 0
+
+    def _with_waves(self, mailing: MailingResult) -> MailingResult:
+        """Return the result of a mailing with the recipients of all waves that were sent."""
+        sent = self._waves.get(_key(mailing), {})
+        if mailing.outcome is not MailingOutcome.SENT or not sent:
+            return mailing
+        return replace(mailing, recipients=sum(recipients for _, recipients in sent.values()))
+
+    def _all_waves(self, action: Action) -> Action:
+        """Return an action with the counts of all waves that were sent."""
+        sent = total_of(one for one, _ in self._waves.get((action.address, action.revision), {}).values())
+        if not sent.mailings:
+            return action
+        cost = sent.cost if sent.has_cost else None
+        return replace(action, wave=None, recipients=sent.recipients, parts=sent.parts, cost=cost)
 
     def merged(self) -> ApplyResult:
         """Return all results as one.
@@ -130,11 +164,24 @@ class _Watched:
         last = self._results[-1]
         return replace(
             last,
-            plan=last.plan.with_actions(action for one in self._results for action in one.plan.actions),
-            mailings=tuple(mailing for one in self._results for mailing in one.mailings),
+            plan=last.plan.with_actions(
+                self._all_waves(action) for one in self._results for action in one.plan.actions
+            ),
+            mailings=tuple(self._with_waves(mailing) for one in self._results for mailing in one.mailings),
             differences=tuple(problem for one in self._results for problem in one.differences),
             exit_code=first_exit_code(codes),
         )
+
+
+def _key(mailing: MailingResult) -> _Key:
+    return mailing.address, mailing.revision
+
+
+def _is_replaced(before: MailingResult, again: Mapping[str, _Key]) -> bool:
+    """Whether a later result replaces this one; what was sent of another revision stays."""
+    if before.address not in again:
+        return False
+    return before.outcome not in _BEGUN or again[before.address] == _key(before)
 
 
 def _stopped(before: MailingResult, now: MailingResult) -> MailingResult:

@@ -314,7 +314,8 @@ class _HandOver:
         if entry.has_unknown:
             self._add_unknown(address, why)
         else:
-            self.mailings.append(MailingResult(address, MailingOutcome.ADOPTED, entry.recipients, error=why))
+            found = MailingResult(address, MailingOutcome.ADOPTED, entry.recipients, error=why)
+            self.mailings.append(replace(found, revision=entry.revision))
 
     def _read_list(self) -> RemoteView | None:
         """Return what sms.by lists; None if it cannot be read, so that only the lock counts."""
@@ -352,8 +353,8 @@ class _HandOver:
         self.mailings.append(replace(self._skipped(address), waits=why))
 
     def _skipped(self, address: str) -> MailingResult:
-        recipients = count_unsent(self.held.lock.mailings[address])
-        return MailingResult(address, MailingOutcome.SKIPPED, recipients)
+        entry = self.held.lock.mailings[address]
+        return MailingResult(address, MailingOutcome.SKIPPED, count_unsent(entry), revision=entry.revision)
 
     @contextmanager
     def _failing(self, addresses: Iterable[str]) -> Iterator[None]:
@@ -375,7 +376,8 @@ class _HandOver:
     def _add_unknown(self, address: str, why: str) -> None:
         entry = self.held.lock.mailings[address]
         unknown = MailingResult(address, MailingOutcome.UNKNOWN, entry.recipients, error=why)
-        self.mailings.append(replace(unknown, concerned=count_concerned(entry, unknown.outcome)))
+        concerned = count_concerned(entry, unknown.outcome)
+        self.mailings.append(replace(unknown, concerned=concerned, revision=entry.revision))
         self.codes.add(ExitCode.OUTCOME_UNKNOWN)
 
     def _result(self) -> ApplyResult:

@@ -150,6 +150,7 @@ class MailingRun:
             uuids=list(dict.fromkeys(chunk.uuid for chunk in chunks if chunk.uuid)),
             message_ids=list(dict.fromkeys(chunk.message_id for chunk in chunks if chunk.message_id)),
             error=error,
+            revision=self.revision if entry is None else entry.revision,
         )
 
 

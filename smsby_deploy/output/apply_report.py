@@ -94,8 +94,8 @@ def write_apply(
 
     console = make_console(stream, color=color)
     orphans, held, scheduled = result.orphans, _hold_lines(result), result.scheduled
-    words = {mailing.address: t.name(outcome_of(mailing, scheduled)) for mailing in result.mailings}
-    width = max((_OUTCOME_WIDTH, *map(len, words.values())))
+    words = [t.name(outcome_of(mailing, scheduled)) for mailing in result.mailings]
+    width = max((_OUTCOME_WIDTH, *map(len, words)))
     # The counts come before the addresses, so that a long address does not move them.
     skipped = [
         one
@@ -103,13 +103,13 @@ def write_apply(
         if one.outcome is MailingOutcome.SKIPPED and not (one.error or one.waits)
     ]
     idle = {one.address for one in skipped}
-    for mailing in result.mailings:
+    for mailing, word in zip(result.mailings, words, strict=True):
         if mailing.address in idle and len(idle) > 1:
             continue
         count = t.count(mailing.counted)
         noun = t.gettext("{count:|recipient |recipients}", count=mailing.counted or 0)
         style = _COLORS.get(mailing.outcome)
-        lead = Text(f"{words[mailing.address]:<{width}}", style=style or "")
+        lead = Text(f"{word:<{width}}", style=style or "")
         write_sentence(console, f" {count:>{_COUNT_WIDTH}} {noun}  {mailing.address}", "default", lead=lead)
         if mailing.address in held:
             write_sentence(console, f"{' ' * width} {t.sentence(held[mailing.address])}", style)
@@ -184,7 +184,8 @@ def _hold_lines(result: ApplyResult) -> dict[str, str]:
 
 def outcome_of(mailing: MailingResult, scheduled: Container[str]) -> StrEnum:
     """The outcome; a mailing that sms.by holds until its time is scheduled, not sent."""
-    return State.SCHEDULED if mailing.address in scheduled else mailing.outcome
+    is_later = mailing.outcome.was_sent_now and mailing.address in scheduled
+    return State.SCHEDULED if is_later else mailing.outcome
 
 
 def summary_line(result: ApplyResult, t: Translator = ENGLISH) -> str:

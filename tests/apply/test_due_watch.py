@@ -132,6 +132,41 @@ def test_watch_reports_a_wave_before_a_stop(word: str, outcome: str, code: ExitC
     assert bool(result.mailings[0].error) is (outcome == "partial")
 
 
+def test_watch_counts_every_wave_that_it_sent(waves: Waves) -> None:
+    """The result has the recipients and the cost of all waves that the watch sent, not only of the last one."""
+    shop, made = waves
+    shop.write("smsby.yaml", (shop.root / "smsby.yaml").read_text() + "price: {currency: BYN, per_part: 1}\n")
+    made |= {"u-0": "DELIVERED", "u-1": "DELIVERED", "u-2": "DELIVERED"}
+    result = watch_due(shop.request())
+    assert (outcomes(result), result.mailings[0].recipients) == ({"vip": "sent"}, 2)
+    assert len(result.mailings[0].uuids) == 4
+    assert result.sent is not None
+    assert (result.sent.recipients, result.sent.recipients_now, result.sent.cost) == (2, 2, 2)
+
+
+def test_watch_reports_every_revision_for_itself(waiting: Shop) -> None:
+    """If a later revision fails in the same watch, its result has no ids of the one that was sent."""
+    waiting.sms_by.script("getSMSMessages", lambda params: listed(waiting))
+    later = to(PHONES[1], more=", schedule_time: 2026-12-01T15:00:00")
+    approve(waiting, a=to(PHONES[0]), b=later)
+
+    def raise_revision() -> None:
+        again = to(PHONES[0], more=", revision: 2, schedule_time: 2026-12-01T14:00:00")
+        write_sale(waiting, a=again, b=later)
+        apply_plan(waiting.request())
+        write_sale(waiting, a=again.replace("Hello", "Bye"), b=later)
+
+    _at(waiting, 2 * HOUR + 600, raise_revision)
+    result = watch_due(waiting.request())
+    found = [(one.address, one.outcome.value, one.uuids) for one in result.mailings]
+    assert found == [
+        ("sale/a", "sent", ["cc9c8043"]),
+        ("sale/a", "skipped", []),
+        ("sale/b", "sent", ["cc9c8043"]),
+    ]
+    assert result.exit_code is ExitCode.REFUSED
+
+
 def test_watch_waits_for_another_run(waiting: Shop) -> None:
     """A held lock is tried again while a mailing waits; if none does, it is an error."""
     approve(waiting, a=to(PHONES[0]))
