@@ -54,8 +54,8 @@ def _desired(folder: Path, body: str, project: str = _PROJECT, rows: str = _ROWS
             ],
         ),
         (
-            "    text: >-\n      Hi\n      {{ name | upcase }}!\n",
-            ["sale.yaml:8:17: error TEMPLATE_SYNTAX sale/vip: no filter named 'upcase'"],
+            "    text: >-\n      Hi\n      {{ name | uper }}!\n",
+            ["sale.yaml:8:17: error TEMPLATE_SYNTAX sale/vip: no filter named 'uper'; did you mean upper?"],
         ),
         (
             "    text: Hi {{ range(9) }}\n",
