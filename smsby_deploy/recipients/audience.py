@@ -118,7 +118,7 @@ def read_audience(mailing: Mailing, suppressed: PhoneSet | None, report: Audienc
         place = place._replace(line=place.line or 1)
     if message:
         report.problems.append(Problem(Severity.ERROR, "EMPTY_AUDIENCE", message, mailing.address, place))
-    report.problems.extend(warn_of_guess(audience, mailing.address))
+    report.problems.extend(warn_of_guess(file, report.facts, mailing.address))
 
 
 def find_differing(mailing: Mailing, report: AudienceReport) -> list[int]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol, TextIO
 
 from smsby_deploy.config.sources import RecipientsFile
-from smsby_deploy.recipients.file_content import DecryptedFile, find_content, once_per_version
+from smsby_deploy.recipients.file_content import DecryptedFile, find_content
 from smsby_deploy.recipients.rows import LIKE_A_PHONE, LONGEST_LINE, RecipientsError
 from smsby_deploy.wording import sentence
 
@@ -27,7 +27,7 @@ _DELIMITERS = ",;\t|"
 _QUOTED = re.compile(r'"[^"]*"?')
 _EXCEL_HINT = re.compile(r"sep=(.)\s*", re.IGNORECASE)  # Excel's own first line: sep=;
 _BOMS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
-_CERTAIN = frozenset({"utf-8", "utf-8-sig", "utf-16"})  # proven by the content or a byte order mark
+CERTAIN_ENCODINGS = frozenset({"utf-8", "utf-8-sig", "utf-16"})  # proven by the content or a byte order mark
 _WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 _JSON_LINES = frozenset({".jsonl", ".ndjson"})
 
@@ -157,7 +157,7 @@ def open_recipients(source: RecipientsFile) -> Iterator[tuple[Dialect, Lines]]:
     encoding = source.encoding
     try:
         path = find_content(source)
-        encoding = encoding or _detect_encoding_of(path)
+        encoding = encoding or detect_encoding(path)
         with path.open(encoding=encoding, newline="") as file:
             yield _detect_dialect(source, encoding, _Uncommented(file) if source.is_opt_outs else file)
     except UnicodeError as error:
@@ -200,21 +200,6 @@ def detect_dialect(source: RecipientsFile) -> Dialect:
         return dialect
 
 
-def guess_encoding(source: RecipientsFile) -> str | None:
-    """Return the encoding of `source` if it had to be guessed, otherwise None."""
-    if source.encoding is not None:
-        return None
-    try:
-        encoding = _detect_encoding_of(find_content(source))
-    except (OSError, RecipientsError):
-        return None
-    return None if encoding in _CERTAIN else encoding
-
-
-def _detect_encoding_of(content: Content) -> str:
-    return _detect_encoding_once(content) if isinstance(content, Path) else detect_encoding(content)
-
-
 def detect_encoding(path: Content) -> str:
     """Return the encoding of the file at `path`.
 
@@ -255,9 +240,6 @@ def detect_encoding(path: Content) -> str:
             raise RecipientsError(message, line) from None
         return "cp1251"
     return marked
-
-
-_detect_encoding_once = once_per_version(detect_encoding)  # it may read the whole file
 
 
 def _is_utf16(sample: bytes) -> bool:

@@ -6,8 +6,6 @@ Lists encrypted with age are decrypted in memory only.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
-from functools import lru_cache
 from io import BytesIO, TextIOWrapper
 from pathlib import Path
 from typing import Any
@@ -52,18 +50,6 @@ def find_content(source: RecipientsFile) -> Path | DecryptedFile:
     return _decrypt(path, source) if source.is_encrypted else path
 
 
-def once_per_version(read: Callable[[Path], str]) -> Callable[[Path], str]:
-    """Cache `read` per version of a file: an apply reads the same file up to four times."""
-    cached = lru_cache(maxsize=64)(lambda path, *version: read(path))
-
-    def read_once(path: Path) -> str:
-        found = path.stat()
-        return cached(path, found.st_ino, found.st_size, found.st_mtime_ns)
-
-    return read_once
-
-
-@once_per_version
 def hash_list(path: Path) -> str:
     """Return the digest by which a list is pinned; raises OSError."""
     with path.open("rb") as file:

@@ -12,13 +12,14 @@ from itertools import chain, islice
 from typing import Any
 
 from smsby_deploy.config.sources import FalseText, RecipientsFile
-from smsby_deploy.recipients.csv_dialect import Dialect, Lines, open_recipients
+from smsby_deploy.recipients.csv_dialect import CERTAIN_ENCODINGS, Dialect, Lines, open_recipients
 from smsby_deploy.recipients.rows import (
     BLOCK_ROWS,
     LONGEST_VALUE,
     Block,
     EmptyFile,
     RecipientsError,
+    SourceFacts,
     block_of_rows,
     group_rows,
     has_short_lines,
@@ -43,13 +44,15 @@ _NUL = sentence("contains a NUL character; remove it")
 _SURROGATE = sentence("contains half a character (a lone surrogate)")
 
 
-def read_list_file(source: RecipientsFile) -> Iterator[Block]:
+def read_list_file(source: RecipientsFile, facts: SourceFacts) -> Iterator[Block]:
     """Yield the non-blank rows of `source`, about BLOCK_ROWS per block.
 
     Raises:
         RecipientsError: it is not text, has no header, or has duplicate column names.
     """
     with open_recipients(source) as (dialect, lines):
+        if source.encoding is None and dialect.encoding not in CERTAIN_ENCODINGS:
+            facts.guessed_encoding = dialect.encoding
         if dialect.kind == "jsonl":
             yield from _json_blocks(lines)
         elif dialect.kind == "txt":

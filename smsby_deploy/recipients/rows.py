@@ -46,13 +46,15 @@ class EmptyFile(RecipientsError):
 
 @dataclass(slots=True)
 class SourceFacts:
-    """Findings of a query besides its rows, complete after the last row.
+    """Findings about a source besides its rows, complete after the last row.
 
-    `snapshot` is the sha256 of its columns and rows, `newest` the result of the `freshness` query, in UTC.
+    `snapshot` is the sha256 of a query's columns and rows, `newest` the result of its `freshness` query, in UTC.
+    `guessed_encoding` is that of a file that names none and is not certainly in any.
     """
 
     snapshot: str | None = None
     newest: datetime | None = None
+    guessed_encoding: str | None = None
 
 
 class DataAge(NamedTuple):

@@ -8,7 +8,6 @@ from dataclasses import replace
 from smsby_deploy.config.sources import (
     Audience,
     InlineRecipients,
-    RecipientsFile,
     RecipientsParquet,
     RecipientsQuery,
     RowSource,
@@ -39,24 +38,19 @@ def read_source(source: RowSource, facts: SourceFacts) -> Iterator[Block]:
         return map(limit_values, read_parquet(source))
     from smsby_deploy.recipients.list_files import read_list_file
 
-    return read_list_file(source)
+    return read_list_file(source, facts)
 
 
-def warn_of_guess(source: Audience, address: str | None = None) -> list[Problem]:
-    """Return a warning if the encoding of a file was guessed, otherwise nothing."""
-    if not isinstance(source, RecipientsFile):
-        return []
-    from smsby_deploy.recipients.csv_dialect import guess_encoding
-
-    encoding = guess_encoding(source)
-    if encoding is None:
+def warn_of_guess(file: str, facts: SourceFacts, address: str | None = None) -> list[Problem]:
+    """Return a warning if the encoding of `file` was guessed, otherwise nothing."""
+    if facts.guessed_encoding is None:
         return []
     message = sentence(
         "not UTF-8; read as {encoding}, which is a guess: other encodings give other letters. Save the file as UTF-8, or "
         "name its encoding with `encoding:`",
-        encoding=encoding,
+        encoding=facts.guessed_encoding,
     )
-    return [Problem(Severity.WARNING, "ENCODING_GUESSED", message, address, Location(source.name, 1))]
+    return [Problem(Severity.WARNING, "ENCODING_GUESSED", message, address, Location(file, 1))]
 
 
 def place_rows(audience: Audience, problem: Problem) -> Problem:

@@ -150,7 +150,7 @@ class _Reading:
             return
         if isinstance(source, RecipientsQuery) and source.freshness and facts.newest:
             self._suppressed.ages.append(DataAge(source.location, facts.newest, source.freshness))
-        yield from warn_of_guess(source)
+        yield from warn_of_guess(source.name, facts)
         if self._is_lenient and self._bad:
             message = sentence(
                 "{count:line|lines} dropped: not a phone number (on_invalid: drop)", count=self._bad

@@ -9,10 +9,9 @@ import pytest
 
 from smsby_deploy.config.sources import HiddenText, Pin, RecipientsFile
 from smsby_deploy.problems import Location
-from smsby_deploy.recipients.csv_dialect import guess_encoding
 from smsby_deploy.recipients.file_content import find_content
 from smsby_deploy.recipients.list_files import read_list_file
-from smsby_deploy.recipients.rows import RecipientsError
+from smsby_deploy.recipients.rows import RecipientsError, SourceFacts
 
 pyrage = pytest.importorskip("pyrage")
 
@@ -28,8 +27,8 @@ def _source(path: Path, sha256: str = "", copy: Path | None = None, identity: st
     )  # fmt: skip
 
 
-def _cells(source: RecipientsFile) -> list[list[str]]:
-    return [row for block in read_list_file(source) for row in block.cells]
+def _cells(source: RecipientsFile, facts: SourceFacts | None = None) -> list[list[str]]:
+    return [row for block in read_list_file(source, facts or SourceFacts()) for row in block.cells]
 
 
 def _refusal(source: RecipientsFile) -> RecipientsError:
@@ -79,8 +78,8 @@ def test_encrypted_list_is_read_by_its_inner_name(
     path = tmp_path / name
     path.write_bytes(pyrage.encrypt(content, [identity.to_public()]))
     source = _source(path, identity=f"# created: now\n{other}\n{identity}\n")
-    assert _cells(source) == rows
-    assert guess_encoding(source) == ("cp1251" if "csv" in name else None)
+    assert _cells(source, facts := SourceFacts()) == rows
+    assert facts.guessed_encoding == ("cp1251" if "csv" in name else None)
     assert list(tmp_path.iterdir()) == [path]
     assert str(identity) not in repr(source)
 

@@ -19,6 +19,7 @@ from smsby_deploy.recipients import list_files
 from smsby_deploy.recipients.audience import AudienceReport, find_differing, read_audience
 from smsby_deploy.recipients.phone_set import PhoneSet, number_phones
 from smsby_deploy.recipients.phones import BadPhone, normalize_phone
+from smsby_deploy.recipients.rows import SourceFacts
 from tests.recipients.mailings import make_mailing
 
 _AT = Location("sale.yaml", 5, 17)
@@ -216,7 +217,7 @@ def test_spreadsheet_marks_are_removed_from_every_cell(tmp_path: Path) -> None:
         path = tmp_path / "r.csv"
         path.write_text(f"phone,code,name\n{rows}", encoding="utf-8")
         source = RecipientsFile(path, "r.csv", "phone", Location("c.yaml", 1))
-        cells = [row for block in list_files.read_list_file(source) for row in block.cells]
+        cells = [row for block in list_files.read_list_file(source, SourceFacts()) for row in block.cells]
         assert cells == [["375291234567", "007", "O'Neil"], ["375291234568", "a=b", "'x'"]]
 
 
@@ -230,7 +231,9 @@ def test_quotes_within_a_spreadsheet_mark_are_not_doubled(cell: str, expected: s
     quoted = cell.replace('"', '""')
     path.write_text(f'phone,code\n375291234567,"{quoted}"\n', encoding="utf-8")
     source = RecipientsFile(path, "r.csv", "phone", Location("c.yaml", 1))
-    assert [block.cells for block in list_files.read_list_file(source)] == [[["375291234567", expected]]]
+    assert [block.cells for block in list_files.read_list_file(source, SourceFacts())] == [
+        [["375291234567", expected]]
+    ]
 
 
 def _read_file(path: Path) -> tuple[list[dict[str, str]], AudienceReport]:

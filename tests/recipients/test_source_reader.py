@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from smsby_deploy.config.sources import HiddenText, RecipientsFile, RecipientsQuery, TextSource
+from smsby_deploy.config.sources import HiddenText, RecipientsFile, RecipientsQuery, RowSource, TextSource
 from smsby_deploy.output.translation import translator
 from smsby_deploy.problems import Location, Problem, Severity
 from smsby_deploy.recipients.rows import SourceFacts
@@ -37,19 +37,25 @@ def test_read_source_gives_the_same_rows_from_any_source(tmp_path: Path) -> None
     ] * 2
 
 
+def _warnings(source: RowSource) -> list[Problem]:
+    facts = SourceFacts()
+    assert len(list(read_source(source, facts))) == 1
+    return warn_of_guess("list.csv", facts, "sale/vip")
+
+
 def test_warn_of_guess_only_if_the_encoding_is_a_guess(tmp_path: Path) -> None:
     """A guessed encoding is a warning; UTF-8, a named encoding and a query are not guesses."""
     cyrillic = "phone,name\n375291234567,Анна\n"
-    (problem,) = warn_of_guess(_file(tmp_path, cyrillic.encode("cp1251")), "sale/vip")
+    (problem,) = _warnings(_file(tmp_path, cyrillic.encode("cp1251")))
     assert (problem.code, problem.severity, problem.address) == (
         "ENCODING_GUESSED",
         Severity.WARNING,
         "sale/vip",
     )
     assert "cp1251" in problem.message
-    assert warn_of_guess(_file(tmp_path, cyrillic.encode("cp1251"), "cp1251")) == []
-    assert warn_of_guess(_file(tmp_path, cyrillic.encode())) == []
-    assert warn_of_guess(_query(tmp_path)) == []
+    assert _warnings(_file(tmp_path, cyrillic.encode("cp1251"), "cp1251")) == []
+    assert _warnings(_file(tmp_path, cyrillic.encode())) == []
+    assert _warnings(_query(tmp_path)) == []
 
 
 def test_place_rows_of_a_query_is_where_it_is_written(tmp_path: Path) -> None:

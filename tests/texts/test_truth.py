@@ -18,6 +18,7 @@ from smsby_deploy.problems import Location
 from smsby_deploy.recipients.batch import Batch
 from smsby_deploy.recipients.cell_values import text_columns
 from smsby_deploy.recipients.list_files import read_list_file
+from smsby_deploy.recipients.rows import SourceFacts
 from smsby_deploy.texts.compiler import compile_text
 from tests.texts.rendering import make_source
 
@@ -54,7 +55,7 @@ def test_truth_of_json_values_is_pythons(
     """Numbers and booleans of JSONL keep their truth, and quoted text is true unless it is empty."""
     path = tmp_path_factory.getbasetemp() / "r.jsonl"
     path.write_text(json.dumps({"x": value}) + "\n", encoding="utf-8")
-    [block] = read_list_file(RecipientsFile(path, "r.jsonl", "phone", Location("c.yaml", 1)))
+    [block] = read_list_file(RecipientsFile(path, "r.jsonl", "phone", Location("c.yaml", 1)), SourceFacts())
     assert _render(text, list(block.values[0])) == ["T" if value else "F"]
 
 
