@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from smsby_deploy.status.collect import collect_status
 
 __version__ = "0.1.0"
+TOOL = f"smsby-deploy {__version__}"  # its name in plans, locks and pages
 __all__ = ["apply_plan", "collect_status", "load_project", "make_plan"]
 
 _MODULES = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from contextlib import suppress
 
-from smsby_deploy import __version__
+from smsby_deploy import TOOL
 from smsby_deploy.gc_tuning import collect_seldom, end_quickly
 
 
@@ -14,7 +14,7 @@ def main() -> None:
     arguments = sys.argv[1:]
     if arguments == ["--version"] and sys.stdout is not None:
         with suppress(OSError):  # the command line below reports it
-            sys.stdout.write(f"smsby-deploy {__version__}\n")
+            sys.stdout.write(f"{TOOL}\n")
             sys.stdout.flush()
             sys.exit(0)
     collect_seldom()

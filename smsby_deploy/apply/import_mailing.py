@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from smsby_deploy import TOOL
 from smsby_deploy.apply.recorder import planned_entry
 from smsby_deploy.clock import Clock
 from smsby_deploy.config.declarations import Mailing, Project
@@ -29,7 +30,7 @@ from smsby_deploy.plan.drift import (
 )
 from smsby_deploy.plan.fingerprint import RemoteName, fingerprint, read_remote_name, remote_name
 from smsby_deploy.plan.model import Action
-from smsby_deploy.plan.planner import TOOL, measure_files
+from smsby_deploy.plan.planner import measure_files
 from smsby_deploy.plan.selection import find_mailing
 from smsby_deploy.smsby.client import ReadClient
 from smsby_deploy.smsby.deliveries import BulkMailingStatus

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from uuid import uuid4
 
+from smsby_deploy import TOOL
 from smsby_deploy.apply.context import ApplyRequest, Event
 from smsby_deploy.apply.remote_list import RecentList
 from smsby_deploy.config.declarations import Project
@@ -35,7 +36,7 @@ from smsby_deploy.plan.budget import check_balance
 from smsby_deploy.plan.chunks import Keep
 from smsby_deploy.plan.guardrails import check_apply
 from smsby_deploy.plan.model import NEW_SENDING, Action, ActionKind, LockStamp, Plan, ReasonCode
-from smsby_deploy.plan.planner import TOOL, measure_files
+from smsby_deploy.plan.planner import measure_files
 from smsby_deploy.plan.removed import find_unknown
 from smsby_deploy.plan.selection import selector
 from smsby_deploy.plan.staleness import (

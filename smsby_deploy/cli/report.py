@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
-from smsby_deploy import __version__
 from smsby_deploy.cli.clients import AccountAccess
 from smsby_deploy.cli.options import Context, check_output, examples, file_option, format_option
 from smsby_deploy.cli.session import load, open_lock, refuse_to_overwrite
@@ -120,7 +119,7 @@ def _writer(report: UsageReport, form: str, language: str, *, color: bool) -> Ca
         "json": lambda: json_text(usage_exports.usage_document(report)),
         "markdown": lambda: usage_page.usage_markdown(report, spoken),
         "csv": lambda: usage_exports.usage_csv(report),
-        "html": lambda: usage_page.usage_html(report, tool=f"smsby-deploy {__version__}", t=spoken),
+        "html": lambda: usage_page.usage_html(report, t=spoken),
         "openmetrics": lambda: usage_exports.usage_openmetrics(report),
     }
     return lambda stream: write_text(texts[form](), stream)

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
-from smsby_deploy import __version__
 from smsby_deploy.cli.clients import AccountAccess
 from smsby_deploy.cli.options import Context, NumberRange, check_output, examples, file_option, format_option
 from smsby_deploy.cli.session import (
@@ -243,11 +242,11 @@ def _report_writer(context: Context, report: StatusReport, project: Project, out
             report, stream, color=output.color, currency=currency, program=context.program
         )
     language = translator(project.language)
-    tool, zone = f"smsby-deploy {__version__}", project.api.account_timezone
+    zone = project.api.account_timezone
     texts = {
         "json": lambda: json_text(status_document(report)),
         "markdown": lambda: status_markdown(report, currency, language),
-        "html": lambda: status_html(report, currency=currency, tool=tool, zone=zone, t=language),
+        "html": lambda: status_html(report, currency=currency, zone=zone, t=language),
         "junit": lambda: status_junit(report, output.fail_under),
     }
     if output.form == "csv":

@@ -13,6 +13,7 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
+from smsby_deploy import TOOL
 from smsby_deploy.numbering_plan import OPERATORS
 from smsby_deploy.output.charts import bars, columns
 from smsby_deploy.output.markdown import message_html
@@ -48,16 +49,13 @@ class Section:
     text_columns: int = 1
 
 
-def status_html(
-    report: StatusReport, *, currency: str | None, tool: str, zone: str, t: Translator = ENGLISH
-) -> str:
+def status_html(report: StatusReport, *, currency: str | None, zone: str, t: Translator = ENGLISH) -> str:
     """The page. `zone` is the account's time zone, in which sms.by writes its times."""
     return page_template("status.html.j2").render(
         language=t.language,
         gettext=t.gettext,
         title=t.gettext("SMS status: {project}", project=report.project),
         made_at=t.day_and_time(datetime.fromisoformat(report.made_at)) if report.made_at else "",
-        tool=tool,
         tiles=_tiles(report, currency, t),
         sections=[section for section in _sections(report, currency, zone, t) if section.rows],
         running=message_html(running_line(report), t) if report.running else "",
@@ -82,7 +80,7 @@ def page_template(name: str) -> Template:
         lambda file: files("smsby_deploy.output").joinpath(file).read_text(encoding="utf-8")
     )
     environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, loader=loader)
-    return environment.get_template(name)
+    return environment.get_template(name, globals={"tool": TOOL})
 
 
 def _tiles(report: StatusReport, currency: str | None, t: Translator) -> list[tuple[str, str]]:

@@ -253,7 +253,7 @@ def usage_markdown(report: UsageReport, t: Translator = ENGLISH) -> str:
 # --- Web page --------------------------------------------------------------------------------------------------------
 
 
-def usage_html(report: UsageReport, *, tool: str, t: Translator = ENGLISH) -> str:
+def usage_html(report: UsageReport, t: Translator = ENGLISH) -> str:
     """One page that loads nothing: totals, a chart of the cost, and the table."""
     from smsby_deploy.output.status_html import page_template
 
@@ -262,7 +262,6 @@ def usage_html(report: UsageReport, *, tool: str, t: Translator = ENGLISH) -> st
         gettext=t.gettext,
         title=_title(report, t),
         made_at=t.day_and_time(datetime.fromisoformat(report.made_at)),
-        tool=tool,
         tiles=list(_tiles(report, t)),
         sections=list(_sections(report, t)),
         running=_since(report, t),

@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from smsby_deploy import __version__
+from smsby_deploy import TOOL
 from smsby_deploy.clock import Clock
 from smsby_deploy.config.declarations import Mailing
 from smsby_deploy.config.project_loader import LoadedProject
@@ -53,8 +53,6 @@ from smsby_deploy.texts.pattern_search import begin_run
 if TYPE_CHECKING:
     from smsby_deploy.plan.mailing_test_results import MailingTestResult
     from smsby_deploy.smsby.client import ReadClient  # an offline plan does not load it
-
-TOOL = f"smsby-deploy {__version__}"
 
 
 def ignore_mailing(mailing: Mailing) -> OnBatch:

@@ -16,7 +16,7 @@ from tests.output.readers import PageReader
 
 
 def page(report: StatusReport, language: Translator = ENGLISH) -> str:
-    return status_html(report, currency="BYN", tool="smsby-deploy 0.1.0", zone="Europe/Minsk", t=language)
+    return status_html(report, currency="BYN", zone="Europe/Minsk", t=language)
 
 
 def test_status_html_is_what_was_reviewed() -> None:

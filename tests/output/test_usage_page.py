@@ -64,7 +64,7 @@ def test_usage_rounds_estimates() -> None:
 
 def test_usage_html_shows_values_as_text() -> None:
     """A label with markup is shown as text."""
-    page = usage_html(USAGE, tool="x")
+    page = usage_html(USAGE)
     assert "<b>" not in page
     assert "31.25" in page
     assert "SMS sent and billed: shop" in page
@@ -84,11 +84,11 @@ def test_usage_shows_deliveries_of_variants() -> None:
     lines = usage_markdown(USAGE_BY_VARIANT).splitlines()
     assert lines[0] == "### SMS sent and billed: shop"
     assert "| sale/vip | a | 1,000 | 1,000 | 1.00 | 953 | 3 | 95.3% | 0 | BYN |" in lines
-    page = usage_html(USAGE_BY_VARIANT, tool="x")
+    page = usage_html(USAGE_BY_VARIANT)
     assert "95.3%" in page
     assert "The percentage of recipients of each variant who got the SMS." in page
     assert "<svg" in page
-    assert "billed as sms.by" in usage_html(USAGE, tool="x")
+    assert "billed as sms.by" in usage_html(USAGE)
 
 
 def test_usage_by_campaign_fits_into_a_terminal() -> None:
@@ -150,7 +150,7 @@ def test_usage_page_is_in_the_language_of_the_project() -> None:
     assert "| рассылка | вариант | получатели | части | по плану |" in shown
     assert "| sale/vip | a | 1\u00a0000 | 1\u00a0000 | 1,00 | 953 | 3 | 95,3\u00a0% | 0 | BYN |" in shown
     assert "контрольным группам ничего не отправлялось" in shown
-    page = usage_html(USAGE, tool="x", t=russian)
+    page = usage_html(USAGE, t=russian)
     assert all(text in page for text in ("По группам: месяц, owner, BYN", "не записано", 'lang="ru"'))
     states = replace(USAGE, groupings=read_groupings("state,label:owner"))
     rows = [replace(row, keys=("complete", "anna")) for row in USAGE.rows]
