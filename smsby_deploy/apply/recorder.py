@@ -9,14 +9,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 from decimal import Decimal
 from typing import Any
-from uuid import uuid4
 
 from smsby_deploy.clock import Clock
 from smsby_deploy.config.declarations import Project
 from smsby_deploy.lock.counts import Billed
 from smsby_deploy.lock.decisions import Approval, Ending, EndingKind, WaveVerdict
 from smsby_deploy.lock.entry_json import ending_document, entry_document, stored_state, verdict_document
-from smsby_deploy.lock.events import EventKind, fold, fold_event
+from smsby_deploy.lock.events import EventKind, begin_fields, fold, fold_event
 from smsby_deploy.lock.keyed_digests import digests_of, key_fields
 from smsby_deploy.lock.phone_states import PhoneState, PhoneStates, format_runs
 from smsby_deploy.lock.records import (
@@ -126,17 +125,11 @@ class Recorder:
         """Start the journal and record the run; every other write does this first."""
         if self._begun:
             return
-        begin = {
-            "id": uuid4().hex,
-            "lineage": self.lock.lineage or uuid4().hex,
-            "plan": self._applied.plan,
-            # A hand-over has several journals, all of which record when it began.
-            "at": self._plan.created_at if self._is_handing_over else self.now(),
-            "commit": self._applied.commit,
-            "tool": self._applied.tool,
-            "by": self._by,
-        }
-        self.lock = fold(self.lock, [self._journal.append(EventKind.BEGIN, **begin)])
+        # A hand-over has several journals, all of which record when it began.
+        at = self._plan.created_at if self._is_handing_over else self.now()
+        plan, commit = self._plan, self._applied.commit
+        begin = begin_fields(self.lock, at=at, tool=plan.tool, plan=plan.id, commit=commit)
+        self.lock = fold(self.lock, [self._journal.append(EventKind.BEGIN, **begin, by=self._by)])
         self._begun = True
         if self._plan.binding is not None:
             self._write(EventKind.BIND, **asdict(self._plan.binding))

@@ -13,7 +13,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -21,12 +21,13 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from smsby_deploy.digest_key import DigestKey
 from smsby_deploy.errors import LockDamaged, SmsbyDeployError
 from smsby_deploy.fault_points import fault_point
 from smsby_deploy.files import NO_FOLLOW, refuse_link, sync_folder, write_file
 from smsby_deploy.lock.document_checks import UnknownContent, check_archived
 from smsby_deploy.lock.entry_json import entry_document, read_entry
-from smsby_deploy.lock.keyed_digests import digests_of, replace_digests
+from smsby_deploy.lock.keyed_digests import digests_of, rekey_fields, replace_digests
 from smsby_deploy.lock.records import Entry, Lock
 
 _SUFFIX = ".archive.jsonl"
@@ -34,7 +35,6 @@ _LINE = re.compile(
     rb'\{"sum":"([0-9a-f]{32})"(,"scope":"([a-z0-9~-]{1,60})","address":"([a-z0-9-]{1,40}/[a-z0-9-]{1,40})",'
     rb'"last":"([0-9T:+-]{25})","digests":"((?:[0-9a-f]{16} ?)*)",.*\})'
 )
-Rekey = Callable[[Lock], dict[str, Any]]  # makes the fields of a `rekey` event
 _START = b'{"sum":"'
 _BEGINNING = 16  # characters of a digest
 _BLOCK = 1 << 16  # bytes
@@ -222,26 +222,23 @@ def append_archive(lock: Lock, path: Path, addresses: Collection[str], at: str) 
     return count + len(new)
 
 
-def rekey_archive(lock: Lock, path: Path, rekey: Rekey, key_id: str | None) -> None:
-    """Replace the digests in the archive by those that `rekey` computes for a lock.
+def rekey_archive(lock: Lock, path: Path, old: DigestKey, new: DigestKey) -> None:
+    """Replace the digests in the archive, made with `old`, by those made with `new`.
 
-    Lines that already have the key `key_id`, as after a crash, stay.
+    Lines that already have the new key, as after a crash, stay.
 
     Raises:
         LockDamaged, Refused: a line is damaged, or was not sealed with its key.
     """
-    lines = []
-    for line in read_archive(lock):
-        document = line.document()
-        if document["digest_key"] != key_id:
-            lines.append(_rekey_line(lock, line, document, rekey))
-        else:
-            lines.append(line.text + b"\n")
+    lines = [_rekey_line(lock, line, old, new) for line in read_archive(lock)]
     if lines:
         write_file(path, lambda file: file.writelines(line.decode() for line in lines))
 
 
-def _rekey_line(lock: Lock, line: ArchivedMailing, document: dict[str, Any], rekey: Rekey) -> bytes:
+def _rekey_line(lock: Lock, line: ArchivedMailing, old: DigestKey, new: DigestKey) -> bytes:
+    document = line.document()
+    if document["digest_key"] == new.id:
+        return line.text + b"\n"
     entry = _read_document(document, line)
     alone = replace(
         lock,
@@ -249,7 +246,7 @@ def _rekey_line(lock: Lock, line: ArchivedMailing, document: dict[str, Any], rek
         digest_key=document["digest_key"],
         sealed=document["sealed"],
     )
-    fields = rekey(alone)
+    fields = rekey_fields(alone, old, new)
     changed = replace(
         alone,
         mailings={line.address: replace_digests(entry, fields["digests"])},

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from dataclasses import asdict, replace
 from types import MappingProxyType
 from typing import Any
-from uuid import uuid4
 
 from smsby_deploy.digest_key import NO_KEY, DigestKey
 from smsby_deploy.errors import Refused, SmsbyDeployError, UsageError, unknown_address
@@ -22,6 +21,7 @@ from smsby_deploy.lock.decisions import (
     EVERY_MAILING,
     Ending,
     EndingKind,
+    Resolution,
     VerdictKind,
 )
 from smsby_deploy.lock.document_checks import is_address
@@ -32,7 +32,7 @@ from smsby_deploy.lock.entry_json import (
     stored_state,
     verdict_document,
 )
-from smsby_deploy.lock.events import EventKind
+from smsby_deploy.lock.events import EventKind, begin_fields
 from smsby_deploy.lock.journal import ResultNotSaved
 from smsby_deploy.lock.keyed_digests import digests_of, key_fields, rekey_fields
 from smsby_deploy.lock.records import ELSEWHERE, SURELY_NOT_SENT, ChunkRecord, ChunkState, Entry, Lock
@@ -250,7 +250,7 @@ class LockEdit:
         lock = self._held.lock
         if lock.is_empty:
             return False
-        self._held.store.rekey_archive(lock, lambda archived: rekey_fields(archived, old, new), new.id)
+        self._held.store.rekey_archive(lock, old, new)
         if lock.digest_key == new.id:
             return False
         fields = rekey_fields(lock, old, new)
@@ -285,27 +285,12 @@ class LockEdit:
 
     def _write(self, address: str, what: str, events: list[_Event]) -> None:
         journal = self._held.open_journal()
-        lineage = self._held.lock.lineage or uuid4().hex
-        begin = {
-            "id": uuid4().hex,
-            "lineage": lineage,
-            "plan": None,
-            "at": self._at,
-            "commit": None,
-            "tool": self._tool,
-        }
-        resolution = {
-            "address": address,
-            "what": what,
-            "at": self._at,
-            "by": self._by,
-            "reason": self._reason,
-        }
+        resolution = Resolution(address, what, self._at, self._by, self._reason)
         try:
-            journal.append(EventKind.BEGIN, **begin)
+            journal.append(EventKind.BEGIN, **begin_fields(self._held.lock, at=self._at, tool=self._tool))
             for kind, fields in events:
                 journal.append(kind, **fields)
-            journal.append(EventKind.RESOLVE, resolution=resolution)
+            journal.append(EventKind.RESOLVE, resolution=asdict(resolution))
         except ResultNotSaved as error:
             raise SmsbyDeployError(
                 f"cannot write the journal next to the lock: {error}",

@@ -31,6 +31,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from enum import StrEnum
 from typing import Any
+from uuid import uuid4
 
 from smsby_deploy.errors import LockDamaged
 from smsby_deploy.lock.binding import Binding, bind_lock
@@ -69,6 +70,14 @@ class EventKind(StrEnum):
     KEY = "key"
     REKEY = "rekey"
     END = "end"
+
+
+def begin_fields(
+    lock: Lock, *, at: str, tool: str, plan: str | None = None, commit: str | None = None
+) -> dict[str, Any]:
+    """Return the fields of the first event of a journal; without `plan`, it is that of an edit."""
+    lineage = lock.lineage or uuid4().hex
+    return {"id": uuid4().hex, "lineage": lineage, "plan": plan, "at": at, "commit": commit, "tool": tool}
 
 
 def fold(lock: Lock, events: list[Event]) -> Lock:

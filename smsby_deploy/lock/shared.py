@@ -22,10 +22,11 @@ from typing import Any
 from uuid import uuid4
 
 from smsby_deploy.clock import Clock
+from smsby_deploy.digest_key import DigestKey
 from smsby_deploy.errors import LockDamaged, LockHeld, Refused, SmsbyDeployError, StoreUnavailable, UsageError
 from smsby_deploy.fault_points import fault_point
 from smsby_deploy.files import refuse_link, write_file
-from smsby_deploy.lock.archive import Rekey, read_archive
+from smsby_deploy.lock.archive import read_archive
 from smsby_deploy.lock.journal import Journal
 from smsby_deploy.lock.lease import (
     LEASE,
@@ -115,8 +116,8 @@ class SharedLockStore(_Copy):
         self._write_archive()
         return count
 
-    def rekey_archive(self, lock: Lock, rekey: Rekey, key_id: str | None) -> None:
-        super().rekey_archive(lock, rekey, key_id)
+    def rekey_archive(self, lock: Lock, old: DigestKey, new: DigestKey) -> None:
+        super().rekey_archive(lock, old, new)
         self._write_archive()
 
     def put_archive(self, content: bytes) -> None:

@@ -13,10 +13,11 @@ from hashlib import file_digest, sha256
 from pathlib import Path
 from typing import NamedTuple, TextIO
 
+from smsby_deploy.digest_key import DigestKey
 from smsby_deploy.errors import LockDamaged, LockHeld, Refused, SmsbyDeployError, UsageError
 from smsby_deploy.fault_points import fault_point
 from smsby_deploy.files import refuse_link, sync_folder, write_file
-from smsby_deploy.lock.archive import Rekey, append_archive, archive_path, rekey_archive
+from smsby_deploy.lock.archive import append_archive, archive_path, rekey_archive
 from smsby_deploy.lock.events import Event, fold
 from smsby_deploy.lock.journal import Journal, read_journal, salvage
 from smsby_deploy.lock.places import PRIVATE_FOLDER, PRODUCTION, journal_of
@@ -212,9 +213,9 @@ class LockStore:
         """
         return append_archive(lock, self.archive_path, addresses, at)
 
-    def rekey_archive(self, lock: Lock, rekey: Rekey, key_id: str | None) -> None:
+    def rekey_archive(self, lock: Lock, old: DigestKey, new: DigestKey) -> None:
         """Replace the digests in the archive of `lock`; raises as `archive.rekey_archive`."""
-        rekey_archive(lock, self.archive_path, rekey, key_id)
+        rekey_archive(lock, self.archive_path, old, new)
 
     def put_archive(self, content: bytes) -> None:
         """Replace the archive by `content`, unless that is empty."""

@@ -7,7 +7,6 @@ import os
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -28,7 +27,6 @@ from smsby_deploy.lock.archive import (
     with_newer,
 )
 from smsby_deploy.lock.entry_json import read_entry
-from smsby_deploy.lock.keyed_digests import rekey_fields
 from smsby_deploy.lock.records import ChunkState, Entry, Lock
 from tests.lock.examples import entry as sample
 
@@ -303,14 +301,14 @@ def test_rekey_replaces_the_digests_of_the_archive(tmp_path: Path) -> None:
     assert lock.archive is not None
     for old, new in ((NO_KEY, one), (one, two), (two, NO_KEY)):
         for _ in range(2):
-            rekey_archive(lock, lock.archive, partial(rekey_fields, old=old, new=new), new.id)
+            rekey_archive(lock, lock.archive, old, new)
             (line,) = read_archive(lock)
             assert line.entry().text_digest == new.apply("a" * 64)
             assert line.document()["digest_key"] == new.id
-    rekey_archive(lock, lock.archive, partial(rekey_fields, old=NO_KEY, new=one), one.id)
+    rekey_archive(lock, lock.archive, NO_KEY, one)
     both = _archived(
         replace(lock, mailings={"sale/staff": _entry("c")}), "staff"
     )  # as after a crash between the two
-    rekey_archive(both, lock.archive, partial(rekey_fields, old=NO_KEY, new=one), one.id)
+    rekey_archive(both, lock.archive, NO_KEY, one)
     digests = [line.entry().text_digest for line in read_archive(both)]
     assert digests == [one.apply(letter * 64) for letter in "ac"]
