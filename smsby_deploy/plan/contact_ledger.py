@@ -12,22 +12,20 @@ from array import array
 from base64 import b64decode, b64encode
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from hashlib import blake2b, sha256
 from heapq import merge
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, TextIO, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from smsby_deploy.errors import ApiError, SmsbyUnavailable, TokenRefused
-from smsby_deploy.files import write_file
 from smsby_deploy.lock.archive import with_newer
 from smsby_deploy.lock.places import private_file
 from smsby_deploy.lock.records import ChunkRecord, ChunkState, Entry, Lock
-from smsby_deploy.lock.store import make_private_folder
 from smsby_deploy.plan.fingerprint import RemoteName, read_remote_name
+from smsby_deploy.plan.sealed_cache import SealedCache
 from smsby_deploy.recipients.phone_set import PhoneSet
 from smsby_deploy.smsby.response import NotFound
 
@@ -105,16 +103,17 @@ class ContactLedger:
     files: Mapping[tuple[str, int], PhoneSet]
     path: Path
     hasher: PhoneHasher = field(init=False)
-    _secret: bytes = field(init=False)
+    _cache: SealedCache = field(init=False)
     _known: dict[str, array[int]] = field(init=False)
     _has_changed: bool = False
     _reported: dict[str, list[_Reported] | None] = field(default_factory=dict)  # by uuid
     _is_silent: bool = False  # sms.by did not answer a question, so it is not asked again
 
     def __post_init__(self) -> None:
-        self._secret = self.client.derive_secret(_PURPOSE)
-        self.hasher = PhoneHasher(self._secret)
-        self._known = _read_cache(self.path, self._secret)
+        secret = self.client.derive_secret(_PURPOSE)
+        self.hasher = PhoneHasher(secret)
+        self._cache = SealedCache(self.path, _FORMAT, hmac.new(secret, _FORMAT.encode(), sha256))
+        self._known = self._cache.read(_decode)
 
     def read(self, lock: Lock, since: datetime, until: datetime) -> list[SentMailing]:
         """Return the mailings from `since` to `until`, the recorded ones first.
@@ -127,7 +126,7 @@ class ContactLedger:
         found = [*self._recorded(lock, since, until)]
         found += self._others(lock, since, until)
         if self._has_changed:
-            _write_cache(self.path, self._known, self._secret)
+            self._cache.write(self._known, _encode)
         return found
 
     def _recorded(self, lock: Lock, since: datetime, until: datetime) -> Iterator[SentMailing]:
@@ -268,53 +267,14 @@ def _key_of(fingerprint: str, uuid: str | None, message_id: int | None) -> str:
     return sha256(f"{fingerprint} {uuid} {message_id}".encode()).hexdigest()[:32]
 
 
-# --- Cache -----------------------------------------------------------------------------------------------------------
-
-
 def ledger_path(lock: Path) -> Path:
     """Return the cache file that belongs to the lock file `lock`."""
     return private_file(lock, "contacts")
 
 
-def _read_cache(path: Path, secret: bytes) -> dict[str, array[int]]:
-    """Return the cached hashes; empty if the file is missing, damaged, or of another token."""
-    known: dict[str, array[int]] = {}
-    with suppress(OSError, ValueError):
-        if path.is_symlink() or path.parent.is_symlink():
-            return {}
-        with path.open(encoding="ascii") as file:
-            head = file.readline().strip()
-            seal = _sealer(secret)
-            for line in file:
-                seal.update(line.encode())
-                key, _, text = line.strip().partition(" ")
-                known[key] = array("Q", b64decode(text, validate=True))
-        if hmac.compare_digest(head, f"{_FORMAT} {seal.hexdigest()}"):
-            return known
-    return {}
+def _decode(text: str) -> array[int]:
+    return array("Q", b64decode(text, validate=True))
 
 
-def _write_cache(path: Path, known: Mapping[str, array[int]], secret: bytes) -> None:
-    """Write the cache; if that fails, the next plan asks sms.by again, and nothing is lost."""
-    if path.parent.is_symlink():
-        return
-
-    def lines() -> Iterator[str]:
-        for key, hashes in known.items():
-            yield f"{key} {b64encode(hashes.tobytes()).decode('ascii')}\n"
-
-    seal = _sealer(secret)
-    for line in lines():
-        seal.update(line.encode())
-
-    def write(file: TextIO) -> None:
-        file.write(f"{_FORMAT} {seal.hexdigest()}\n")
-        file.writelines(lines())
-
-    make_private_folder(path.parent)
-    with suppress(OSError):
-        write_file(path, write, is_private=True)
-
-
-def _sealer(secret: bytes) -> hmac.HMAC:
-    return hmac.new(secret, _FORMAT.encode(), sha256)
+def _encode(hashes: array[int]) -> str:
+    return b64encode(hashes.tobytes()).decode("ascii")

@@ -1,8 +1,6 @@
 """The counts of chunks that can no longer change, so `status` need not query them.
 
-They are kept in a file in the folder `.smsby` next to the lock: counts and status words, but no phones. It is trusted
-only if it was written with the same token, because the author of a pull request could write it as well. If it is missing
-or damaged, everything is queried again.
+They are kept in a cache of the folder `.smsby` next to the lock: counts and status words, but no phones.
 """
 
 from __future__ import annotations
@@ -12,15 +10,12 @@ import hmac
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
-from smsby_deploy.files import write_file
 from smsby_deploy.lock.counts import Deliveries
 from smsby_deploy.lock.places import private_file
 from smsby_deploy.lock.records import ChunkRecord, ChunkState
-from smsby_deploy.lock.store import make_private_folder
+from smsby_deploy.plan.sealed_cache import SealedCache
 from smsby_deploy.privacy import mask_phones
 from smsby_deploy.smsby.deliveries import DeliveryStatus
 from smsby_deploy.status.delivery_counts import DeliveryCounts
@@ -34,7 +29,7 @@ class FinalChunks:
 
     def __init__(self, known: dict[str, str] | None = None) -> None:
         # As JSON: thousands of counters take a tenth of the memory.
-        self._known = {} if known is None else known
+        self.known = {} if known is None else known
         self.has_changed = False
 
     def find(self, chunk: ChunkRecord, *, is_overdue: bool, needs_phones: bool) -> DeliveryCounts | None:
@@ -43,7 +38,7 @@ class FinalChunks:
         It must be if its counts were only final because the chunk was overdue, and it no longer is, or if `needs_phones` and
         some recipients got nothing.
         """
-        text = self._known.get(_key(chunk))
+        text = self.known.get(_key(chunk))
         if text is None:
             return None
         counts = _read_counts(text)
@@ -67,14 +62,9 @@ class FinalChunks:
         if not counts.is_final or any(mask_phones(word) != word for word in counts.words):
             return
         text = _write_counts(counts)
-        if self._known.get(_key(chunk)) != text:
-            self._known[_key(chunk)] = text
+        if self.known.get(_key(chunk)) != text:
+            self.known[_key(chunk)] = text
             self.has_changed = True
-
-    def lines(self) -> Iterator[str]:
-        """Yield the lines of the file."""
-        for key, text in self._known.items():
-            yield f"{key} {text}\n"
 
 
 def final_path(lock: Path) -> Path:
@@ -87,13 +77,7 @@ def read_final(path: Path, token: str) -> FinalChunks:
 
     It is empty if the file is missing, damaged, or was written with another token.
     """
-    with suppress(OSError, ValueError):
-        if path.is_symlink() or path.parent.is_symlink():
-            return FinalChunks()
-        head, _, body = path.read_text(encoding="utf-8").partition("\n")
-        if hmac.compare_digest(head.encode(), _head(body, token).encode()):
-            return FinalChunks(dict(_split(line) for line in body.splitlines()))
-    return FinalChunks()
+    return FinalChunks(_cache(path, token).read(str))
 
 
 def write_final(path: Path, final: FinalChunks, token: str) -> None:
@@ -101,23 +85,13 @@ def write_final(path: Path, final: FinalChunks, token: str) -> None:
 
     If that fails, the next run only has to query again.
     """
-    if not final.has_changed or path.parent.is_symlink():
-        return
-    body = "".join(final.lines())
-    make_private_folder(path.parent)
-    with suppress(OSError):
-        write_file(path, f"{_head(body, token)}\n{body}", is_private=True)
-        final.has_changed = False
+    if final.has_changed:
+        final.has_changed = not _cache(path, token).write(final.known, str)
 
 
-def _head(body: str, token: str) -> str:
+def _cache(path: Path, token: str) -> SealedCache:
     key = hashlib.sha256(f"{_FORMAT} {token}".encode()).digest()
-    return f"{_FORMAT} {hmac.new(key, body.encode(), hashlib.sha256).hexdigest()}"
-
-
-def _split(line: str) -> tuple[str, str]:
-    key, _, text = line.partition(" ")
-    return key, text
+    return SealedCache(path, _FORMAT, hmac.new(key, digestmod=hashlib.sha256))
 
 
 def _key(chunk: ChunkRecord) -> str:
