@@ -169,7 +169,7 @@ class ContactReader:
     def _empty_digest(self, mailing: Mailing) -> UploadDigest:
         assert mailing.text is not None  # the loader requires it of an upload
         template = compile_texts(mailing.text)
-        content = hash_content(mailing, template, personal=False)
+        content = hash_content(mailing, template)
         return UploadDigest(content, template.render_once(), self._project.digest_key)
 
 

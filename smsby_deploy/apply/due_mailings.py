@@ -18,7 +18,6 @@ from smsby_deploy.plan.gone import read_own_content
 from smsby_deploy.plan.selection import removed_from, selector
 from smsby_deploy.plan.waves import Gate, has_later_wave, plan_of, recorded_progress, why_stopped
 from smsby_deploy.texts.compiler import compile_mailing
-from smsby_deploy.texts.template import is_personal
 
 
 def approved_mailings(request: ApplyRequest, lock: Lock) -> dict[str, Entry]:
@@ -170,6 +169,4 @@ def _has_approved_content(entry: Entry, mailing: Mailing) -> bool:
         template = compile_mailing(mailing)
     except FilesInvalid:
         return False
-    personal = is_personal(mailing, template)
-    now = hash_content(mailing, template, personal=personal)
-    return entry.content_digest in (now, hash_former_content(mailing, template, personal=personal))
+    return entry.content_digest in (hash_content(mailing, template), hash_former_content(mailing, template))

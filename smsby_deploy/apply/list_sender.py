@@ -70,7 +70,7 @@ def _planned_text(mailing: Mailing, action: Action) -> str:
     """Return the text of a mailing; raises FilesChanged if it is not as planned."""
     assert mailing.text is not None  # the schema requires it
     template = compile_texts(mailing.text)
-    if hash_content(mailing, template, personal=False) != action.content_digest:
+    if hash_content(mailing, template) != action.content_digest:
         raise FilesChanged(sentence("its files changed while it was being sent"))
     return template.render_once()
 

@@ -92,9 +92,7 @@ class ChunkReport:
     replaced: set[str] = field(default_factory=set)  # characters that smart encoding replaced
 
 
-def hash_content(
-    mailing: Mailing, template: Template | None, *, personal: bool, composes: bool = True
-) -> str:
+def hash_content(mailing: Mailing, template: Template | None, *, composes: bool = True) -> str:
     """Return the digest of what a mailing says and when, without its audience.
 
     It covers the time as an instant, the time zone only if it is not the default and a text may show dates, and the text
@@ -104,10 +102,11 @@ def hash_content(
     schedule = mailing.schedule_time
     rewrite = Rewriter(mailing.rewrite, composes=composes).apply
     ref = mailing.audience.ref if isinstance(mailing.audience, ContactList) else None
+    kind = "personal" if is_personal(mailing, template) else "bulk"
     header: dict[str, Any] = {
         "alphaname": mailing.alphaname,
         "schedule_time": schedule.astimezone(UTC).isoformat() if schedule else None,
-        "kind": "list" if ref is not None else "personal" if personal else "bulk",
+        "kind": kind if ref is None else "list",
         "text": mailing.text.identity(rewrite) if mailing.text else None,
         "list": ref,
     }
@@ -128,11 +127,11 @@ def _written_texts(mailing: Mailing, template: Template | None) -> list[str]:
     return [*(source.text for source in mailing.text_sources), *included]
 
 
-def hash_former_content(mailing: Mailing, template: Template | None, *, personal: bool) -> str | None:
+def hash_former_content(mailing: Mailing, template: Template | None) -> str | None:
     """Return the content digest of versions that did not compose texts; None if the same."""
     if all(map(is_composed, _written_texts(mailing, template))):
         return None
-    return hash_content(mailing, template, personal=personal, composes=False)
+    return hash_content(mailing, template, composes=False)
 
 
 def hash_text(mailing: Mailing, template: Template | None, own_texts: str | None = None) -> str:
@@ -188,8 +187,8 @@ def stream_chunks(
     A mailing that is sent phone by phone has one chunk per text, because each text is one message.
     """
     personal = is_personal(mailing, template)
-    report.content_digest = hash_content(mailing, template, personal=personal)
-    report.former_content = hash_former_content(mailing, template, personal=personal)
+    report.content_digest = hash_content(mailing, template)
+    report.former_content = hash_former_content(mailing, template)
     batches = render_batches(mailing, template, suppressed, report, on_batch, read)
     hasher = _ChunkHasher(project, mailing, report)
     if mailing.via == "single":

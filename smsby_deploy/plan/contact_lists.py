@@ -45,7 +45,7 @@ def measure_list(
     # Without a price: only sms.by knows how many copies are sent.
     counter = TextCounter(mailing, template, None, problems, policy)
     counter.count_same(text, [""], bytearray(b"\1"))
-    content = hash_content(mailing, template, personal=False)
+    content = hash_content(mailing, template)
     digest = project.digest_key.apply(chunk_digest(f"{content}\n{text}", b""))
     mark = fingerprint(project.scope, mailing.address, mailing.revision, 0, digest)
     desired = Desired(
@@ -61,7 +61,7 @@ def measure_list(
         ucs2=counter.totals.ucs2,
         longest=counter.totals.longest,
         schedule_time=mailing.schedule_time,
-        former_content=hash_former_content(mailing, template, personal=False),
+        former_content=hash_former_content(mailing, template),
         text_digest=hash_text(mailing, template),
         recipients_digest=hashlib.sha256(f"list\n{mailing.audience.ref}".encode()).hexdigest(),
     )
@@ -114,7 +114,7 @@ def measure_upload(
         problems.keep([Problem(Severity.ERROR, "LIST_TEXT", message)])
     else:
         text = template.render_once()
-    content = hash_content(mailing, template, personal=False)
+    content = hash_content(mailing, template)
     upload, audience = UploadDigest(content, text, project.digest_key), AudienceDigest()
     counter = TextCounter(mailing, template, project.price, problems, policy, by_prefix=True)
     mask = bytearray()
@@ -133,7 +133,7 @@ def measure_upload(
     chunks = (chunk,) if has_recipients else ()
     desired = counter.describe(report, content, audience.hexdigest(), chunks)._replace(
         contacts=upload.contacts,
-        former_content=hash_former_content(mailing, template, personal=False),
+        former_content=hash_former_content(mailing, template),
         text_digest=hash_text(mailing, template),
     )
     return desired, [*problems.kept, *_check_fields(mailing, columns), *counter.find_problems()]

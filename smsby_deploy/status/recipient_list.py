@@ -161,7 +161,7 @@ class RecipientList:
         (record,), text = self.entry.chunks, self.mailing.text
         assert text is not None  # the loader requires it of an upload
         template, report = compile_texts(text), AudienceReport()
-        content = hash_content(self.mailing, template, personal=False)
+        content = hash_content(self.mailing, template)
         digest, total = UploadDigest(content, template.render_once(), self.project.digest_key), 0
         for batch in read_audience(self.mailing, suppressed, report):
             digest.add(batch.phones, list(compress(batch.phones, batch.not_suppressed)))

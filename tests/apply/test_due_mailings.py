@@ -15,6 +15,7 @@ from smsby_deploy.lock.decisions import Approval, Ending, EndingKind, VerdictKin
 from smsby_deploy.lock.records import AppliedBy, ChunkRecord, ChunkState, Entry, Lock
 from smsby_deploy.lock.store import LockStore
 from smsby_deploy.plan.chunks import hash_content
+from smsby_deploy.texts.compiler import compile_mailing
 from tests.apply.fake_dispatch import VirtualClock
 
 _NOW = datetime(2026, 12, 1, 7, tzinfo=UTC)
@@ -85,7 +86,7 @@ def test_mailings_are_sorted(case: str, loaded: LoadedProject, tmp_path: Path) -
     """Mailings are grouped by what they need now; one that needs a user is not waited for."""
     entry, group, hours = _CASES[case]
     (mailing,) = loaded.project.mailings
-    entry = replace(entry, content_digest=hash_content(mailing, None, personal=False))
+    entry = replace(entry, content_digest=hash_content(mailing, compile_mailing(mailing)))
     lock, request = Lock("shop", mailings={"sale/vip": entry}), _request(loaded, tmp_path)
     found = sort_mailings(request, loaded, lock, _NOW)
     named = {name for name in found.__dataclass_fields__ if getattr(found, name)}
@@ -137,7 +138,7 @@ def test_approved_mailing_out_of_the_files(
 def test_mailing_of_another_revision_is_not_judged(loaded: LoadedProject, tmp_path: Path) -> None:
     """Waves are not judged if the files have another revision, whose percentages were not approved for this one."""
     (mailing,) = loaded.project.mailings
-    digest = hash_content(mailing, None, personal=False)
+    digest = hash_content(mailing, compile_mailing(mailing))
     lock = Lock("shop", mailings={"sale/vip": _sent(A, P, ago=2 * _HOUR, content_digest=digest, revision=2)})
     found = sort_mailings(_request(loaded, tmp_path), loaded, lock, _NOW)
     assert (found.to_judge, found.due) == ([], {"plan1": ["sale/vip"]})

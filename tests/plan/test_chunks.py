@@ -43,7 +43,7 @@ def _project(size: int) -> Project:
 def _content(mailing: Mailing) -> str:
     assert isinstance(mailing.text, TextSource)
     template = compile_text(mailing.text)
-    return hash_content(mailing, template, personal=template.is_personal)
+    return hash_content(mailing, template)
 
 
 @given(_phones, st.integers(1, 7), st.sampled_from(["Hello", "Hello {{ n }}"]))
