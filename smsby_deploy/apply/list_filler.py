@@ -8,7 +8,6 @@ phone. So, unlike a send, both are retried, and up to `concurrency` calls are in
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
 from dataclasses import replace
 
 from smsby_deploy.apply.contact_reader import ContactBatch, ContactReader, Contacts
@@ -204,7 +203,7 @@ class _Progress:
         self._count = count
         # By the position of the batch's first contact.
         self._answered: dict[int, tuple[ContactBatch, ImportReport]] = {}
-        self._invalid = _InvalidContacts(self.warn)
+        self._invalid_named = 0  # contacts that sms.by called invalid, and named
 
     def accept(self, batch: ContactBatch, report: ImportReport) -> None:
         """Record an answered call, and later ones that were answered before it."""
@@ -218,7 +217,7 @@ class _Progress:
         self.note(None)
         for batch, report, invalid in done:
             self._context.advance(len(batch.rows))
-            self._invalid.report(batch, report, invalid)
+            self._report_invalid(batch, report, invalid)
             line = f"{batch.end:,} of {counted(self._count, 'contact')} uploaded"
             self._context.say(_event(self._mailing, line, len(batch.rows)))
 
@@ -229,25 +228,17 @@ class _Progress:
     def warn(self, line: str) -> None:
         self._context.say(_event(self._mailing, line, is_warning=True))
 
-
-class _InvalidContacts:
-    """Reports which lines of a mailing sms.by calls invalid, up to a limit."""
-
-    def __init__(self, warn: Callable[[str], None]) -> None:
-        self._warn = warn
-        self._count = 0
-
-    def report(self, batch: ContactBatch, report: ImportReport, invalid: int) -> None:
-        """Report the `invalid` contacts of one batch; sms.by may not say which ones they are."""
+    def _report_invalid(self, batch: ContactBatch, report: ImportReport, invalid: int) -> None:
+        """Report the lines of `invalid` contacts, up to a limit; sms.by may not say which they are."""
         for index, error in report.log:
-            self._count += 1
-            if self._count == _MAX_LINES + 1:
-                self._warn("more contacts are invalid; their lines are not shown")
-            if self._count <= _MAX_LINES:
+            self._invalid_named += 1
+            if self._invalid_named == _MAX_LINES + 1:
+                self.warn("more contacts are invalid; their lines are not shown")
+            if self._invalid_named <= _MAX_LINES:
                 is_known = index is not None and index < len(batch.lines)
                 where = f"line {batch.lines[index]}" if index is not None and is_known else "unknown line"
-                self._warn(f"{where}: sms.by calls the contact invalid: {error}")
+                self.warn(f"{where}: sms.by calls the contact invalid: {error}")
         unnamed = invalid - len(report.log)
         if unnamed > 0:
             lines = f"lines {batch.lines[0]} to {batch.lines[-1]}"
-            self._warn(f"{lines}: sms.by calls {counted(unnamed, 'contact')} invalid and does not say which")
+            self.warn(f"{lines}: sms.by calls {counted(unnamed, 'contact')} invalid and does not say which")
