@@ -17,6 +17,7 @@ from smsby_deploy.config.declarations import Project
 from smsby_deploy.config.project_loader import LoadedProject
 from smsby_deploy.lock.binding import Binding
 from smsby_deploy.lock.store import LockStore
+from smsby_deploy.plan.account_names import AccountNames
 from smsby_deploy.plan.model import Plan
 from smsby_deploy.smsby.send_client import SendClient
 
@@ -118,6 +119,7 @@ class ApplyContext:
     shutdown: ShutdownSignal
     runs: Mapping[str, MailingRun]
     inputs: Mapping[str, str]  # of the plan
+    names: AccountNames  # of the account, as far as the plan needed them
     opt_outs: OptOutWatch  # made before the plan
     say: Callable[[Event], None]
     advance: Callable[[int], None]

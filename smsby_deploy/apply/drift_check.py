@@ -8,13 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import cached_property
 
 from smsby_deploy.apply.context import ApplyContext, Event
-from smsby_deploy.apply.reconcile import not_asked
 from smsby_deploy.config.declarations import Mailing
-from smsby_deploy.errors import ApiError, SmsbyUnavailable
-from smsby_deploy.plan.account_names import SYSTEM_NAME, AccountNames, Known
 from smsby_deploy.plan.drift import (
     CLOCK_DIFFERENCE,
     DriftField,
@@ -32,26 +28,6 @@ class DriftCheck:
     def __init__(self, context: ApplyContext) -> None:
         self._context = context
         self._warned: set[str] = set()
-
-    @cached_property
-    def _names(self) -> AccountNames:
-        """The account's senders, read once and only when a name must be resolved."""
-        try:
-            return AccountNames(Known.of(self._context.client.get_alphanames()))
-        except (SmsbyUnavailable, ApiError) as error:
-            raise not_asked(error) from error
-
-    def sender_name(self, action: Action) -> str:
-        """Return the sender's name, which the files may give by its id.
-
-        For the system sender it is "0", because its documented names differ.
-
-        Raises:
-            StopSending: sms.by could not be asked.
-        """
-        if action.alphaname_id == SYSTEM_NAME:
-            return str(SYSTEM_NAME)
-        return self._names.sender_name(action.alphaname)
 
     def objection(
         self,
@@ -71,9 +47,6 @@ class DriftCheck:
             answers: what each answer of sms.by reports about it.
             parts: the reviewed number of parts; None if unknown.
             recipients: how many recipients it must have; None if unknown.
-
-        Raises:
-            StopSending: sms.by could not be asked.
         """
         intended = replace(self._intended(mailing, action, answers), parts=parts)
         found = dict.fromkeys(
@@ -108,7 +81,7 @@ class DriftCheck:
         return IntendedValues(
             mailing.address,
             mailing.time_on_wire(now),
-            action.alphaname if is_as_written else self.sender_name(action),
+            action.alphaname if is_as_written else self._context.names.sender_name(action.alphaname),
             mailing.time_location,
             at_once_until=now + CLOCK_DIFFERENCE,
         )

@@ -92,8 +92,7 @@ class DueMailings:
 
     @property
     def is_empty(self) -> bool:
-        lists = (self.missed, self.removed, self.unreadable, self.suspect, self.to_judge, self.cut_off)
-        return not (self.due or self.stopped or any(lists))
+        return not (self.addresses or self.suspect)
 
 
 def sort_mailings(request: ApplyRequest, loaded: LoadedProject, lock: Lock, now: datetime) -> DueMailings:

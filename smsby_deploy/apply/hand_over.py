@@ -18,7 +18,6 @@ from smsby_deploy.apply.preflight import empty_plan, make_due_plan
 from smsby_deploy.apply.reconcile import note_found, record_listed
 from smsby_deploy.apply.recorder import Recorder
 from smsby_deploy.apply.remote_list import HandOverList
-from smsby_deploy.apply.rescue import not_recorded
 from smsby_deploy.apply.run import open_recorder, run_plan
 from smsby_deploy.apply.wave_judge import WaveJudge
 from smsby_deploy.config.declarations import Mailing
@@ -331,8 +330,7 @@ class _HandOver:
         try:
             yield recorder
         except ResultNotSaved as error:
-            recorder.abandon()
-            raise not_recorded(error, recorder.lock, self.request.store.path) from error
+            raise recorder.abandon(error) from error
         recorder.close()
 
     def _skip(

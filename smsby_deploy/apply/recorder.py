@@ -10,12 +10,15 @@ from dataclasses import asdict, replace
 from decimal import Decimal
 from typing import Any
 
+from smsby_deploy.apply.rescue import not_recorded
 from smsby_deploy.clock import Clock
 from smsby_deploy.config.declarations import Project
+from smsby_deploy.errors import SmsbyDeployError
 from smsby_deploy.lock.counts import Billed
 from smsby_deploy.lock.decisions import Approval, Ending, EndingKind, WaveVerdict
 from smsby_deploy.lock.entry_json import ending_document, entry_document, stored_state, verdict_document
 from smsby_deploy.lock.events import EventKind, begin_fields, fold, fold_event
+from smsby_deploy.lock.journal import ResultNotSaved
 from smsby_deploy.lock.keyed_digests import digests_of, key_fields
 from smsby_deploy.lock.phone_states import PhoneState, PhoneStates, format_runs
 from smsby_deploy.lock.records import (
@@ -317,9 +320,10 @@ class Recorder:
         self._journal.close()
         self._held.fold_in()
 
-    def abandon(self) -> None:
-        """Close the journal unfolded, e.g. on a full disk; the next command folds it in."""
+    def abandon(self, error: ResultNotSaved) -> SmsbyDeployError:
+        """Close the journal, which the next command folds in; return `error` as one for users."""
         self._journal.close()
+        return not_recorded(error, self.lock, self._held.store.path)
 
     def _write(self, kind: EventKind, **fields: Any) -> None:
         self.begin()

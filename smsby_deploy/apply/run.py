@@ -23,7 +23,6 @@ from smsby_deploy.apply.preflight import ReadyPlan, check_files, check_record, m
 from smsby_deploy.apply.reconcile import Reconciler
 from smsby_deploy.apply.recorder import Recorder
 from smsby_deploy.apply.remote_check import RemoteCheck
-from smsby_deploy.apply.rescue import not_recorded
 from smsby_deploy.apply.send_request import AnswerHandler
 from smsby_deploy.apply.shutdown import FreezeWatch, ShutdownSignal, StopSending
 from smsby_deploy.apply.single_chunks import SingleChunks
@@ -137,7 +136,6 @@ class _ApplyRun:
         self._plan = plan = ready.plan
         self._project = project = loaded.project
         freeze = FreezeWatch(project.root / project.file, project.environment.name, request.clock)
-        self._lock_path = held.store.path
         self._mailings = loaded.project.by_address
         self._recorder = open_recorder(request, loaded, plan, held, is_handing_over=ready.is_handing_over)
         self._context = ApplyContext(
@@ -148,6 +146,7 @@ class _ApplyRun:
             shutdown=ShutdownSignal(request.clock, freeze.why),
             runs=self._make_runs(),
             inputs={name: loaded.project.digest_key.bare(digest) for name, digest in plan.inputs.items()},
+            names=plan.names,
             opt_outs=opt_outs,
             say=request.say,
             advance=request.advance,
@@ -188,8 +187,7 @@ class _ApplyRun:
                 differences = tuple(self._differences())
                 self._record_end(results)
         except ResultNotSaved as error:
-            self._recorder.abandon()
-            failure = not_recorded(error, self._recorder.lock, self._lock_path)
+            failure = self._recorder.abandon(error)
             self._add_code(failure)
             raise failure from error
         except SmsbyDeployError as error:  # such as a lock that cannot be written
@@ -311,7 +309,7 @@ class _ApplyRun:
             # Phone-by-phone mailings may share a message.
             if billed is not None and entry.transport != "single":
                 self._recorder.learn_billed(address, billed)
-            intended = intended_by_lock(address, entry, self._mailings[address]).by(self._plan.names)
+            intended = intended_by_lock(address, entry, self._mailings[address]).by(self._context.names)
             yield from find_drift(intended, entry.chunks, remote)
 
 

@@ -109,7 +109,6 @@ class _Sending:
     """
 
     mailing: Mailing
-    action: Action
     run: MailingRun
     time: datetime | None
     made: set[int | None] = field(default_factory=set)
@@ -145,7 +144,7 @@ class SingleSender:
         """
         run = self._context.runs[mailing.address]
         time = mailing.time_on_wire(self._context.clock.now())
-        sending = _Sending(mailing, action, run, time)
+        sending = _Sending(mailing, run, time)
         chunks = self._open_chunks(mailing, self._chunks.read(mailing, action))
         for chunk in chunks:
             self._prepare(sending, chunk)
@@ -189,11 +188,11 @@ class SingleSender:
         self, sending: _Sending, chunk: Chunk, message_id: int | None, answers: Sequence[ReportedValues]
     ) -> None:
         """Stop the mailing if a message, as sms.by reports it, differs from the review."""
-        parts = measure_text(chunk.text).parts if chunk.text else None
+        run, parts = sending.run, measure_text(chunk.text).parts if chunk.text else None
         what = sentence("message {id}", id=message_id)
-        objection = self._check.objection(what, sending.mailing, sending.action, answers, parts=parts)
+        objection = self._check.objection(what, sending.mailing, run.action, answers, parts=parts)
         if objection:
-            sending.run.stop(sentence("not sent: {why}", why=objection), ExitCode.REFUSED)
+            run.stop(sentence("not sent: {why}", why=objection), ExitCode.REFUSED)
 
     def _requests(self, mailing: Mailing, chunks: Sequence[Chunk]) -> Iterator[PhoneRequest]:
         for chunk in chunks:
@@ -216,7 +215,7 @@ class SingleSender:
             if states != record.phones:
                 self._chunks.record(mailing, chunk, states)
             return
-        outcome = self._factory.make(mailing, sending.action, chunk, sending.time)
+        outcome = self._factory.make(mailing, sending.run.action, chunk, sending.time)
         if outcome.kind is OutcomeKind.ACCEPTED:
             self._use_new(sending, chunk, states, outcome)
         elif outcome.message_id is None:
@@ -274,7 +273,7 @@ class SingleSender:
             project=self._context.project.scope,
             ref=(mailing.address, chunk.index),
             phones=[phone for phone, state in zip(chunk.phones, states, strict=True) if state in UNSENT],
-            alphaname=self._check.sender_name(sending.action),
+            alphaname=self._context.names.sender_name(sending.run.action.alphaname),
             time=sending.time,
         )
         try:

@@ -23,6 +23,7 @@ from smsby_deploy.digest_key import NO_KEY
 from smsby_deploy.errors import SmsbyUnavailable
 from smsby_deploy.lock.journal import ResultNotSaved
 from smsby_deploy.lock.records import AppliedBy, ChunkRecord, Entry, Lock
+from smsby_deploy.plan.account_names import NOT_ASKED
 from smsby_deploy.plan.desired import AudienceCounts, ChunkPlan
 from smsby_deploy.plan.model import Action, ActionKind, LockStamp, Plan
 from smsby_deploy.smsby.outcome import Outcome, OutcomeKind
@@ -255,6 +256,7 @@ class World:
             shutdown=self.shutdown,
             runs={address: MailingRun(action_of(address, entry), 1) for address, entry in entries.items()},
             inputs={},
+            names=NOT_ASKED,
             opt_outs=OptOutWatch(project, self.clock),
             say=lambda event: self.say(event),
             advance=lambda count: None,

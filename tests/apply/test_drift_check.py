@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from smsby_deploy.apply.drift_check import CLOCK_DIFFERENCE, DriftCheck
-from smsby_deploy.apply.shutdown import StopSending
-from smsby_deploy.exit_codes import ExitCode
+from smsby_deploy.plan.account_names import AccountNames, Known
 from smsby_deploy.plan.drift import ReportedValues
+from smsby_deploy.smsby.parsers import Alphaname
 from tests.apply.fake_dispatch import World
-from tests.apply.fake_smsby import Shop, error
+from tests.apply.fake_smsby import Shop
 
 _NOTHING = ReportedValues(None, None, None)
 
@@ -22,7 +22,8 @@ def _check(shop: Shop, mailing: str = "") -> tuple[DriftCheck, World]:
     """Return a check on the virtual clock, for the mailing of `shop`."""
     shop.mailing(f"recipients: ['375290000001'], text: Hi{mailing}")
     world = World()
-    context = replace(world.context, project=shop.load().project, client=shop.client)
+    names = AccountNames(Known.of([Alphaname(0, "System name"), Alphaname(7, "MyShop")]))
+    context = replace(world.context, project=shop.load().project, names=names)
     world.context = context
     return DriftCheck(context), world
 
@@ -39,7 +40,6 @@ def _objection(
 def test_drift_check_of_what_is_not_reported(shop: Shop) -> None:
     """A value that sms.by does not report is not compared."""
     assert _objection(shop) == _objection(shop, _NOTHING) == ""
-    assert shop.sms_by.calls == []
 
 
 def test_drift_check_names_values_and_ways_out(shop: Shop) -> None:
@@ -101,11 +101,3 @@ def test_drift_check_of_a_sender(
 ) -> None:
     """The sender is compared by name even if the files have its id, except for the system sender."""
     assert bool(_objection(shop, ReportedValues(None, None, reported), **sender)) is is_objected
-
-
-def test_drift_check_needs_the_names_of_the_account(shop: Shop) -> None:
-    """If sms.by cannot be asked for the name of an id, nothing is sent."""
-    shop.sms_by.script("getAlphanames", error("token is invalid", 403))
-    with pytest.raises(StopSending) as caught:
-        _objection(shop, ReportedValues(None, None, "MyShop"), alphaname="7")
-    assert caught.value.exit_code is ExitCode.UNREACHABLE
