@@ -27,7 +27,7 @@ from smsby_deploy.errors import LockDamaged, LockHeld, Refused, SmsbyDeployError
 from smsby_deploy.fault_points import fault_point
 from smsby_deploy.files import refuse_link, write_file
 from smsby_deploy.lock.archive import read_archive
-from smsby_deploy.lock.journal import Journal
+from smsby_deploy.lock.journal import Journal, open_line
 from smsby_deploy.lock.lease import (
     LEASE,
     Holder,
@@ -178,8 +178,7 @@ class SharedLockStore(_Copy):
             lineage = self._read_content().lineage
         except (OSError, UnicodeDecodeError, LockDamaged):
             return
-        stored_lock = None if stored.lock is None else read_lock(stored.lock, self.path.name, self._recovery)
-        if lineage not in (None, None if stored_lock is None else stored_lock.lineage):
+        if lineage not in (None, self._lineage_of(stored)):
             option = "" if self.environment == PRODUCTION else f"--env {self.environment} "
             command = f"smsby-deploy {option}lock push {shlex.quote(os.path.relpath(self.path))}"
             raise LockDamaged(
@@ -187,6 +186,14 @@ class SharedLockStore(_Copy):
                 "names another place",
                 hint=f"restore it from a backup, or with `{command}`; to begin a new lock on purpose, delete that file",
             )
+
+    def _lineage_of(self, stored: Stored) -> str | None:
+        """Return the lineage of the stored lock, or that in the journal of its first run."""
+        if stored.lock is not None:
+            return read_lock(stored.lock, self.path.name, self._recovery).lineage
+        with contextlib.suppress(ValueError, KeyError):
+            return str(open_line(stored.journal.partition(b"\n")[0], "")[0]["lineage"])
+        return None
 
     def _read_stored(self, stored: Stored) -> Lock:
         """Return the lock with its journal folded in, read as from files."""

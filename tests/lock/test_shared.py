@@ -385,7 +385,7 @@ def test_copy_of_a_killed_run_survives_a_lost_write(
 
 
 def test_store_that_fails_at_the_end_keeps_the_journal(store: MemoryStore, tmp_path: Path) -> None:
-    """If the store fails at the end of a run, its journal stays, and the next command folds it in."""
+    """If the store fails at the end of a run, even of the first, its journal stays, and the next command folds it in."""
     with _lock(store, tmp_path / "mine").held() as held:
         journal = _begin(held)
         _send(journal)
@@ -395,8 +395,18 @@ def test_store_that_fails_at_the_end_keeps_the_journal(store: MemoryStore, tmp_p
         with pytest.raises(SmsbyDeployError, match="cannot write the lock to memory: down"):
             held.fold_in()
     store.failure = None
-    store.stored = store.stored._replace(holder=None)
-    assert _lock(store, tmp_path / "other").read().mailings["a/b"].is_complete
+    for machine in ("mine", "other"):
+        assert _lock(store, tmp_path / machine).read().mailings["a/b"].is_complete
+    journal = store.stored.journal
+    another = Journal(tmp_path / "another")
+    another.append(EventKind.BEGIN, id="j2", lineage="other", plan=None, at=_AT, commit=None, tool="x")
+    for lost in (b"", another.path.read_bytes(), journal[10:]):
+        store.stored = store.stored._replace(journal=lost)
+        with pytest.raises(LockDamaged, match="does not have the lock that this checkout used last"):
+            _lock(store, tmp_path / "mine").read()
+    store.stored = store.stored._replace(journal=journal)
+    with _lock(store, tmp_path / "mine").held() as held:
+        assert held.lock.mailings["a/b"].is_complete
 
 
 def _holder(renewed: timedelta = timedelta()) -> Holder:
