@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from enum import StrEnum
@@ -169,8 +169,7 @@ def find_drift(
     """Yield one REMOTE_DIFFERS warning for each difference, however many chunks have it."""
     pairs = ((chunk, _find(chunk, remote)) for chunk in chunks)
     listed = [(chunk, reported_values(one)) for chunk, one in pairs if one is not None]
-    counts = [chunk.recipients if _is_countable(chunk) else None for chunk, _ in listed]
-    for difference in compare_chunks(intended, listed, counts):
+    for difference in compare_chunks(intended, listed):
         yield Problem(
             Severity.WARNING, "REMOTE_DIFFERS", difference.text, intended.address, intended.location
         )
@@ -184,18 +183,17 @@ def _find(chunk: ChunkRecord | ChunkPlan, remote: RemoteView) -> RemoteMailing |
 
 
 def compare_chunks(
-    intended: IntendedValues,
-    chunks: Sequence[tuple[ChunkRecord | ChunkPlan, ReportedValues]],
-    recipients: Sequence[int | None],
+    intended: IntendedValues, chunks: Iterable[tuple[ChunkRecord | ChunkPlan, ReportedValues]]
 ) -> list[Difference]:
     """Return each value that differs once, however many chunks have it.
 
-    `recipients` are the intended numbers. Chunks that differ from their own times by the same shift count as one difference.
+    Chunks that differ from their own times by the same shift count as one difference.
     """
     found: dict[Difference | int, Difference] = {}
-    for (chunk, reported), count in zip(chunks, recipients, strict=True):
+    for chunk, reported in chunks:
         own = intended.of_chunk(chunk)
-        for difference in compare_values(own, count, reported):
+        recipients = chunk.recipients if _is_countable(chunk) else None
+        for difference in compare_values(own, recipients, reported):
             key: Difference | int = difference
             if own is not intended and own.schedule_time and difference.field is DriftField.TIME:
                 time = reported.d_schedule

@@ -355,7 +355,7 @@ def _differences(
     accepted = [chunk for chunk in entry.chunks if chunk.state is ChunkState.ACCEPTED]
     pairs = ((chunk, reports.find_listed(chunk)) for chunk in accepted)
     listed = [(chunk, reported_values(one)) for chunk, one in pairs if one is not None]
-    found = compare_chunks(intended, listed, [chunk.recipients for chunk, _ in listed])
+    found = compare_chunks(intended, listed)
     if entry.is_withdrawn:
         still = sum(reports.find_listed(chunk) is not None for chunk in entry.chunks)
         return [Difference(DriftField.LISTED, "0", str(still)), *found] if still else []
