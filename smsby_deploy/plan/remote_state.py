@@ -181,19 +181,28 @@ class ListFilter:
         return first != "" and nearest.startswith(first)
 
 
-def read_billed(entry: Entry, find: Callable[[ChunkRecord], RemoteMailing | None]) -> Billed | None:
+FindListed = Callable[[ChunkRecord], RemoteMailing | None]  # the listed mailing of a chunk
+
+
+def sum_listed(entry: Entry, find: FindListed) -> tuple[int | None, Decimal | None]:
+    """Return parts and cost of a mailing; None unless sms.by lists it for all accepted chunks."""
+    accepted = [chunk for chunk in entry.chunks if chunk.state is ChunkState.ACCEPTED]
+    listed = [one for one in map(find, accepted) if one is not None]
+    parts = [one.parts for one in listed if one.parts is not None]
+    costs = [one.cost for one in listed if one.cost is not None]
+    return (
+        sum(parts) if 0 < len(parts) == len(accepted) else None,
+        sum(costs, Decimal(0)) if 0 < len(costs) == len(accepted) else None,
+    )
+
+
+def read_billed(entry: Entry, find: FindListed) -> Billed | None:
     """Return what sms.by billed for a mailing.
 
-    None unless the mailing is complete and sms.by lists every chunk with its cost. `find` returns the listed mailing of a
-    chunk.
+    None unless the mailing is complete and sms.by lists every chunk with its cost.
     """
-    accepted = [chunk for chunk in entry.chunks if chunk.state is ChunkState.ACCEPTED]
-    listed = [one for one in map(find, accepted) if one is not None and one.cost is not None]
-    if not accepted or len(listed) < len(accepted) or not entry.is_complete:
-        return None
-    parts = [one.parts for one in listed if one.parts is not None]
-    cost = sum((one.cost for one in listed if one.cost is not None), Decimal(0))
-    return Billed(sum(parts) if len(parts) == len(listed) else None, money(cost))
+    parts, cost = sum_listed(entry, find)
+    return None if cost is None or not entry.is_complete else Billed(parts, money(cost))
 
 
 def read_remote(

@@ -14,7 +14,7 @@ from smsby_deploy.lock.records import DONE, ChunkRecord, ChunkState, Entry, Entr
 from smsby_deploy.plan.desired import times_of
 from smsby_deploy.plan.drift import Difference, DriftField, IntendedValues, compare_chunks, reported_values
 from smsby_deploy.plan.reasons import LISTED_WHILE_WAITING
-from smsby_deploy.plan.remote_state import read_billed
+from smsby_deploy.plan.remote_state import read_billed, sum_listed
 from smsby_deploy.plan.waves import (
     Gate,
     WaveProgress,
@@ -330,19 +330,13 @@ def _billed(entry: Entry, reports: RemoteReports) -> tuple[int | None, Decimal |
     They come from sms.by if it lists every accepted chunk, otherwise from the lock if the mailing is complete, otherwise they
     are None. A withdrawn mailing costs nothing, unless sms.by still lists it.
     """
-    listed = [reports.find_listed(chunk) for chunk in entry.chunks if chunk.state is ChunkState.ACCEPTED]
-    if entry.is_withdrawn and not any(listed):
+    accepted = [chunk for chunk in entry.chunks if chunk.state is ChunkState.ACCEPTED]
+    if entry.is_withdrawn and not any(map(reports.find_listed, accepted)):
         return 0, None if entry.cost is None else Decimal(0)
-    listed_parts = [mailing.parts for mailing in listed if mailing and mailing.parts is not None]
-    listed_costs = [mailing.cost for mailing in listed if mailing and mailing.cost is not None]
-    parts, cost = None, None
-    if entry.is_complete:
-        parts, cost = entry.parts, read_money(entry.cost)
-    if listed and len(listed_parts) == len(listed):
-        parts = sum(listed_parts)
-    if listed and len(listed_costs) == len(listed):
-        cost = sum(listed_costs, Decimal(0))
-    return parts, cost
+    parts, cost = sum_listed(entry, reports.find_listed)
+    if not entry.is_complete:
+        return parts, cost
+    return entry.parts if parts is None else parts, read_money(entry.cost) if cost is None else cost
 
 
 def _differences(
