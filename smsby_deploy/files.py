@@ -58,12 +58,12 @@ def write_file(
 
     Args:
         path: the file to write.
-            content: text to write as UTF-8, or a function that writes it.
-            is_private: whether only the owner may read it, because it contains phones or texts.
-            check: gets the new file before that replaces anything, and raises if it is wrong.
+        content: text to write as UTF-8, or a function that writes it.
+        is_private: whether only the owner may read it, because it contains phones or texts.
+        check: gets the new file before that replaces anything, and raises if it is wrong.
 
-        Raises:
-            OSError: it cannot be written; the error names the file even if the disk is full.
+    Raises:
+        OSError: it cannot be written; the error names the file even if the disk is full.
     """
     try:
         _write_or_replace(path, content, is_private=is_private, check=check)
@@ -105,7 +105,7 @@ def append_with_room(file: IO[bytes], content: bytes) -> bool:
     """Write `content` if that leaves room for the journal; return whether it was written.
 
     Raises:
-            OSError: the disk refuses it.
+        OSError: the disk refuses it.
     """
     disk = os.fstatvfs(file.fileno())
     is_roomy = disk.f_bavail * disk.f_frsize > len(content) + _RESERVED

@@ -16,6 +16,7 @@ from smsby_deploy.output.mailing_test_report import result_counts, result_rows
 from smsby_deploy.output.markdown import keep_whole, message_html, printable_lines
 from smsby_deploy.output.plan_text import archived_line, fold_plan, unscheduled_text
 from smsby_deploy.output.plan_words import (
+    QUIET,
     WITHOUT_REASON,
     audience_rows,
     balance_after_text,
@@ -58,9 +59,8 @@ _LOOKS = {
     ActionKind.ADOPT: "wait",
     ActionKind.WAITING: "wait",
     ActionKind.DUE: "doubt",
-    ActionKind.NOOP: "quiet",
-    ActionKind.ORPHAN: "quiet",
     ActionKind.BLOCKED: "bad",
+    **dict.fromkeys(QUIET, "quiet"),
 }
 _DEPARTING = frozenset(ActionKind) - {ActionKind.BLOCKED, ActionKind.ORPHAN, ActionKind.ADOPT}
 _DAYS = 7

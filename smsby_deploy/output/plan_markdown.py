@@ -30,6 +30,7 @@ from smsby_deploy.output.plan_text import (
     unscheduled_text,
 )
 from smsby_deploy.output.plan_words import (
+    QUIET,
     WITHOUT_REASON,
     audience_section,
     balance_after_text,
@@ -74,7 +75,6 @@ _ICONS = {
     ActionKind.BLOCKED: "🔴",
 }
 _SIGNS = {Severity.ERROR: "❌", Severity.WARNING: "⚠️", Severity.NOTE: "💬"}
-_QUIET = frozenset({ActionKind.NOOP, ActionKind.ORPHAN})
 _MAX_GONE = 20
 _LINK_BYTES = 1_000  # for the link to the page that a pipeline adds
 _RENDER = "<code>smsby-deploy render</code>"
@@ -280,7 +280,7 @@ def _table(plan: Plan, context: CommentContext) -> Iterator[Piece]:
     yield Piece(table_row(columns) + "|---|---|---|---:|---:|---|---:|---|\n")
     costs = t.aligned([action.cost for action in plan.actions])
     for action, cost in zip(plan.actions, costs, strict=True):
-        name = "quiet mailing" if action.action in _QUIET else "mailing"
+        name = "quiet mailing" if action.action in QUIET else "mailing"
         yield _piece(name, _row(plan, action, cost, context))
 
 
@@ -323,7 +323,7 @@ def _gone(plan: Plan, base: Base, t: Translator) -> Iterator[Piece]:
 def _lists(plan: Plan, t: Translator) -> Iterator[Piece]:
     """The contact lists, spread, waves and variants of mailings."""
     for action in plan.actions:
-        for text in delivery_texts(action, t) if action.action not in _QUIET else ():
+        for text in delivery_texts(action, t) if action.action not in QUIET else ():
             yield _piece("reason", f"\n**{escape(action.address)}**: {escape(clip(text))}\n")
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TextIO
 from smsby_deploy.lock.places import PRODUCTION
 from smsby_deploy.output.console import Column, Row, make_console, write_sentence, write_table
 from smsby_deploy.output.plan_words import (
+    QUIET,
     WITHOUT_REASON,
     balance_after_text,
     changes_text,
@@ -44,7 +45,6 @@ _SYMBOLS = {
     ActionKind.ORPHAN: ("?", "dim"),
     ActionKind.BLOCKED: ("!", "bold red"),
 }
-_WITHOUT_AUDIENCE = frozenset({ActionKind.NOOP, ActionKind.ORPHAN})
 # Without a time, WAITING and DUE are the next wave of a mailing that has begun; `apply` does not send it.
 _NOT_SENT_AGAIN = frozenset(
     {ActionKind.NOOP, ActionKind.ADOPT, ActionKind.ORPHAN, ActionKind.WAITING, ActionKind.DUE}
@@ -85,9 +85,9 @@ def write_plan_text(
             write_sentence(console, reason, _SYMBOLS[action.action][1])
     for action in folded.actions:
         has_counts = action.audience.rows != action.audience.final or action.languages
-        if has_counts and action.action not in _WITHOUT_AUDIENCE:
+        if has_counts and action.action not in QUIET:
             write_sentence(console, f"{action.address}: {audience_line(action)}", "dim")
-        for text in delivery_texts(action, ENGLISH) if action.action not in _WITHOUT_AUDIENCE else ():
+        for text in delivery_texts(action, ENGLISH) if action.action not in QUIET else ():
             write_sentence(console, f"{action.address}: {text}", "dim")
     for line in _changes_lines(plan):
         write_sentence(console, line, "bold yellow")

@@ -27,6 +27,7 @@ if TYPE_CHECKING:  # a plan on a terminal is often compared with nothing, and sh
     from smsby_deploy.plan.desired import GroupTotals
     from smsby_deploy.texts.samples import MailingReview, Sample
 
+QUIET = frozenset({ActionKind.NOOP, ActionKind.ORPHAN})  # nothing happens to them
 WITHOUT_REASON = frozenset({ActionKind.CREATE, ActionKind.NOOP})  # their names say enough
 _MOST_WORDS = 1000  # and blanks, of a text that is compared word by word
 _WORD = r"\s+|\w+|[^\w\s]"

@@ -154,14 +154,14 @@ class ReadClient:
         self,
         name: str,
         params: Mapping[str, Any],
-        is_nothing: Callable[[Answer], bool] | None = None,
+        is_nothing: Callable[[Answer], bool] = lambda answer: answer.says_nothing,
         is_usable: Callable[[Answer], bool] = lambda answer: False,
         keep: Callable[[], KeepRow] | None = None,
         style: CallStyle | None = None,
     ) -> Answer:
         """Return the answer to a query, from as many tries as it takes.
 
-        `is_nothing` recognizes an answer that means "nothing yet"; by default, says_nothing_yet. `is_usable` recognizes a
+        `is_nothing` recognizes an answer that means "nothing yet". `is_usable` recognizes a
         result despite an error in the answer. `keep` makes the filter for the rows of an answer that is read as a stream.
         `style` is how the method is called, if not as documented.
 
@@ -170,11 +170,10 @@ class ReadClient:
         """
         method = METHODS[name].by(style)
         check_params(method, params)
-        says_nothing = is_nothing or says_nothing_yet
 
         def failure_in(answer: Answer) -> SmsbyUnavailable | None:
             is_result = answer.is_success and (answer.readable or answer.is_empty)
-            if says_nothing(answer) or is_result or is_usable(answer):
+            if is_nothing(answer) or is_result or is_usable(answer):
                 return None
             refusal = failure_of(name, answer)
             if not isinstance(refusal, SmsbyUnavailable) or isinstance(refusal, TokenRefused):
@@ -184,7 +183,7 @@ class ReadClient:
         answer = ask_until_answered(
             lambda: self._transport.ask(method, params, keep and keep()), failure_in, self.pause
         )
-        return Answer(406, is_empty=True) if says_nothing(answer) else answer
+        return Answer(406, is_empty=True) if is_nothing(answer) else answer
 
 
 def ask_until_answered(
@@ -237,11 +236,6 @@ class _Sieve:
         number = mailing_id(row) if isinstance(row, dict) else None
         self._is_refused = number is None
         return number is None or self._keep(number, mailing_name(row))
-
-
-def says_nothing_yet(answer: Answer) -> bool:
-    """Return whether an answer means "nothing yet": HTTP 406, unless it is about the token."""
-    return answer.status == 406 and not refuses_token(answer.error, 406)
 
 
 def _may_need_get(answer: Answer) -> bool:

@@ -93,10 +93,14 @@ class Answer:
         return 200 <= self.status < 300 and not self.error
 
     @property
+    def says_nothing(self) -> bool:
+        """Whether it means "nothing yet": HTTP 406, unless it is about the token."""
+        return self.status == 406 and not refuses_token(self.error, 406)
+
+    @property
     def accepts_token(self) -> bool:
         """Whether only a request with a valid token gets such an answer."""
-        is_nothing = self.status == 406 and not refuses_token(self.error, 406)
-        return is_nothing or (self.is_success and self.readable)
+        return self.says_nothing or (self.is_success and self.readable)
 
     @property
     def error(self) -> str | None:

@@ -16,7 +16,7 @@ from smsby_deploy.errors import (
     UnusableAnswer,
 )
 from smsby_deploy.privacy import hide_quotes
-from smsby_deploy.smsby.client import ReadClient, failure_of, says_nothing_yet
+from smsby_deploy.smsby.client import ReadClient, failure_of
 from smsby_deploy.smsby.connections import FreshConnection, FreshConnections
 from smsby_deploy.smsby.facts import NO_FACTS, AccountFacts
 from smsby_deploy.smsby.methods import METHODS, Effect, Method, check_params
@@ -291,7 +291,7 @@ def _busy(method: Method, answer: Answer) -> SmsbyUnavailable:
 def _of_question(method: Method, answer: Answer) -> RawAnswer:
     if answer.status == 429:
         return RawAnswer(None, _busy(method, answer))
-    if says_nothing_yet(answer):
+    if answer.says_nothing:
         return RawAnswer([])
     if answer.is_success:
         if answer.readable:
