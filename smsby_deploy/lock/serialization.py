@@ -157,10 +157,6 @@ def _read_other_layout(content: bytes | BinaryIO, where: str) -> Lock:
     if not isinstance(content, bytes):
         content.seek(0)
         content = content.read()
-    if b"\r" in content:  # git may have changed line breaks
-        content = content.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-        with suppress(KeyError, TypeError, ValueError):
-            return _read_written(BytesIO(content), where)
     if line := _conflict_line(content):
         raise LockDamaged(
             f"{where} has git conflict markers at line {line}",
