@@ -118,7 +118,7 @@ def import_mailing(
     at = clock.now().isoformat(timespec="seconds")
     applied = AppliedBy(at, plan.id, wanted.commit, TOOL)
     entry = imported_entry(action, mailing.revision, messages, applied, plan.currency)
-    change = LockEdit(held, by=wanted.by, at=at, tool=TOOL, reason=wanted.reason)
+    change = LockEdit(held, by=wanted.by, at=at, reason=wanted.reason)
     change.check_adoptable(wanted.address, entry)
     check_messages(client, loaded.project, mailing, messages, held.lock)
     change.adopt(wanted.address, entry, wanted.description, plan.binding, loaded.project.digest_key)

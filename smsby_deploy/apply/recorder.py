@@ -10,6 +10,7 @@ from dataclasses import asdict, replace
 from decimal import Decimal
 from typing import Any
 
+from smsby_deploy import TOOL
 from smsby_deploy.apply.rescue import not_recorded
 from smsby_deploy.clock import Clock
 from smsby_deploy.config.declarations import Project
@@ -111,7 +112,7 @@ class Recorder:
         self._journal = held.open_journal()
         self._plan = plan
         self._project = project
-        self._applied = AppliedBy("", plan.id, commit, plan.tool)  # no time yet
+        self._applied = AppliedBy("", plan.id, commit, TOOL)  # no time yet
         self._by = by
         self._is_handing_over = is_handing_over
         self._clock = clock
@@ -130,8 +131,7 @@ class Recorder:
             return
         # A hand-over has several journals, all of which record when it began.
         at = self._plan.created_at if self._is_handing_over else self.now()
-        plan, commit = self._plan, self._applied.commit
-        begin = begin_fields(self.lock, at=at, tool=plan.tool, plan=plan.id, commit=commit)
+        begin = begin_fields(self.lock, at=at, plan=self._plan.id, commit=self._applied.commit)
         self.lock = fold(self.lock, [self._journal.append(EventKind.BEGIN, **begin, by=self._by)])
         self._begun = True
         if self._plan.binding is not None:

@@ -11,7 +11,6 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from smsby_deploy import TOOL
 from smsby_deploy.clock import SystemClock
 from smsby_deploy.errors import Refused, SmsbyDeployError, UsageError
 from smsby_deploy.files import real_path
@@ -235,7 +234,7 @@ def change_lock(context: Context, reason: str, command: str) -> Iterator[LockEdi
 
     at = SystemClock().now().isoformat(timespec="seconds")
     with open_lock(load(context).project).held(command=command) as held:
-        yield LockEdit(held, by=find_actor(context.environ), at=at, tool=TOOL, reason=reason)
+        yield LockEdit(held, by=find_actor(context.environ), at=at, reason=reason)
 
 
 def note_change(context: Context, said: str, why: str, then: str) -> None:

@@ -48,12 +48,11 @@ class LockEdit:
     `by`, `at` and `reason` are recorded with it.
     """
 
-    def __init__(self, held: HeldLock, *, by: str, at: str, tool: str, reason: str) -> None:
+    def __init__(self, held: HeldLock, *, by: str, at: str, reason: str) -> None:
         self._held = held
         self.zone = held.store.zone  # in which errors show times
         self._by = by
         self._at = at
-        self._tool = tool
         self._reason = reason
 
     @property
@@ -287,7 +286,7 @@ class LockEdit:
         journal = self._held.open_journal()
         resolution = Resolution(address, what, self._at, self._by, self._reason)
         try:
-            journal.append(EventKind.BEGIN, **begin_fields(self._held.lock, at=self._at, tool=self._tool))
+            journal.append(EventKind.BEGIN, **begin_fields(self._held.lock, at=self._at))
             for kind, fields in events:
                 journal.append(kind, **fields)
             journal.append(EventKind.RESOLVE, resolution=asdict(resolution))

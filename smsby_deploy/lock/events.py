@@ -33,6 +33,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import uuid4
 
+from smsby_deploy import TOOL
 from smsby_deploy.errors import LockDamaged
 from smsby_deploy.lock.binding import Binding, bind_lock
 from smsby_deploy.lock.counts import Billed
@@ -73,11 +74,11 @@ class EventKind(StrEnum):
 
 
 def begin_fields(
-    lock: Lock, *, at: str, tool: str, plan: str | None = None, commit: str | None = None
+    lock: Lock, *, at: str, plan: str | None = None, commit: str | None = None
 ) -> dict[str, Any]:
     """Return the fields of the first event of a journal; without `plan`, it is that of an edit."""
     lineage = lock.lineage or uuid4().hex
-    return {"id": uuid4().hex, "lineage": lineage, "plan": plan, "at": at, "commit": commit, "tool": tool}
+    return {"id": uuid4().hex, "lineage": lineage, "plan": plan, "at": at, "commit": commit, "tool": TOOL}
 
 
 def fold(lock: Lock, events: list[Event]) -> Lock:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from smsby_deploy import TOOL
 from smsby_deploy.apply.recorder import Recorder, record_of
 from smsby_deploy.digest_key import DigestKey
 from smsby_deploy.lock.binding import Binding
@@ -160,7 +161,7 @@ def test_recorder_keeps_earlier_revisions() -> None:
 def test_recorder_writes_who_applied_what() -> None:
     """An entry has the plan, the tool, the time of the apply, and how its requests are written."""
     entry = _written(World(), 1)
-    assert (entry.applied.plan, entry.applied.tool) == ("p", "x")
+    assert (entry.applied.plan, entry.applied.tool) == ("p", TOOL)
     assert entry.applied.at == "2026-12-01T07:00:00+00:00"
     assert entry.body == "json"
 

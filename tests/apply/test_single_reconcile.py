@@ -87,7 +87,7 @@ def test_delivery_after_not_sent_doubts_no_other(single: Shop, inbox: Inbox) -> 
     single.sms_by.script("sendSMS", LOST)
     single.apply()
     with single.store.held() as held:
-        edit = LockEdit(held, by="anna", at="2026-11-02T09:00:00+00:00", tool="test", reason="")
+        edit = LockEdit(held, by="anna", at="2026-11-02T09:00:00+00:00", reason="")
         edit.resolve("sale/staff", sent=False)
     inbox[PHONES[0]] = 1
     single.sms_by.script("sendSMS", inbox.take)

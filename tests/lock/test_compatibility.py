@@ -87,7 +87,7 @@ def test_rescue_takes_an_old_rescue_file(tmp_path: Path) -> None:
     store = LockStore(tmp_path / "smsby.lock.json", "shop")
     assert store.read().mailings != after.mailings
     with store.held() as held:
-        change = LockEdit(held, by="anna", at="2026-11-28T20:00:00+00:00", tool="test", reason="")
+        change = LockEdit(held, by="anna", at="2026-11-28T20:00:00+00:00", reason="")
         assert change.rescue(read_rescue(folder / "rescue.json")) == 1
     assert store.read().mailings == after.mailings
 

@@ -53,7 +53,7 @@ class Desk:
 
     def edit(self, change: Callable[[LockEdit], Any]) -> Any:
         with self.store.held() as held:
-            return change(LockEdit(held, by="anna", at="2026-11-24T07:00:00Z", tool="test", reason="because"))
+            return change(LockEdit(held, by="anna", at="2026-11-24T07:00:00Z", reason="because"))
 
     def states(self, name: str) -> list[ChunkState]:
         return [chunk.state for chunk in self.store.read().mailings[f"a/{name}"].chunks]

@@ -123,7 +123,7 @@ def test_archive_is_a_part_of_a_shared_lock(store: MemoryStore, tmp_path: Path) 
         journal.append(EventKind.CHUNK, chunks=[["a/b", 0]], changes={"state": "accepted", "step": None})
         journal.close()
         held.fold_in()
-        edit = LockEdit(held, by="anna", at=_AT, tool="x", reason="")
+        edit = LockEdit(held, by="anna", at=_AT, reason="")
         assert edit.archive(held.lock.mailings) == ["a/b"]
     lock = other.read()
     assert (lock.mailings, lock.archived) == ({}, 1)
@@ -141,12 +141,12 @@ def test_archive_is_rekeyed_in_the_store_and_copied_with_a_lock(store: MemorySto
     source = LockStore(tmp_path / "smsby.lock.json", "shop")
     source.replace(Lock("shop", 1, "line", {"a/b": sent}, archive=source.archive_path))
     with source.held() as held:
-        LockEdit(held, by="anna", at=_AT, tool="x", reason="").archive(held.lock.mailings)
+        LockEdit(held, by="anna", at=_AT, reason="").archive(held.lock.mailings)
     mine, other = _lock(store, tmp_path / "mine"), _lock(store, tmp_path / "other")
     copy_lock(source, mine, "lock push")
     key = DigestKey("secret")
     with other.held() as held:
-        assert LockEdit(held, by="anna", at=_AT, tool="x", reason="").rekey(NO_KEY, key)
+        assert LockEdit(held, by="anna", at=_AT, reason="").rekey(NO_KEY, key)
     (line,) = read_archive(mine.read())
     assert line.document()["digest_key"] == key.id
     copy_lock(mine, source, "lock pull")
@@ -562,7 +562,7 @@ def test_result_that_was_not_stored_comes_back_by_rescue(store: MemoryStore, tmp
         assert entry.has_unknown
         write_rescue(caught.value, held.lock, tmp_path / "lock")
         (file,) = tmp_path.glob("lock.rescue-*")
-        edit = LockEdit(held, by="anna", at=_AT, tool="x", reason="")
+        edit = LockEdit(held, by="anna", at=_AT, reason="")
         assert edit.rescue(read_rescue(file)) == 1
     assert _lock(store, tmp_path / "other").read().mailings["a/b"].is_complete
 
@@ -647,7 +647,7 @@ def test_copy_lock_refuses_one_that_went_its_own_way(tmp_path: Path, further: in
     for one, address, times in ((source, "a/b", 1 + further), (target, "a/c", 1)):
         for number in range(times):
             with one.held() as held:
-                edit = LockEdit(held, by="anna", at=_AT, tool="x", reason=str(number))
+                edit = LockEdit(held, by="anna", at=_AT, reason=str(number))
                 edit.move("a/b" if number == 0 else address, address := f"{address}{number}")
     before = target.path.read_bytes()
     with pytest.raises(

@@ -159,7 +159,7 @@ def _record(lock: SharedLockStore) -> None:
             journal.close()
             held.fold_in()
             if address == "a/old":
-                edit = LockEdit(held, by="anna", at=_AT, tool="x", reason="")
+                edit = LockEdit(held, by="anna", at=_AT, reason="")
                 assert edit.archive(held.lock.mailings) == ["a/old"]
         journal = held.open_journal()
         journal.append(EventKind.BEGIN, **{**begin, "id": "last"})

@@ -75,7 +75,7 @@ def change(tmp_path: Path) -> Callable[..., Entry]:
             write_lock(Lock("shop", 1, "line", entries, service=HERE.service, account=HERE.account))
         )
         with store.held() as held:
-            do(LockEdit(held, by="anna", at="2026-12-01T09:00:00Z", tool="test", reason="typo"))
+            do(LockEdit(held, by="anna", at="2026-12-01T09:00:00Z", reason="typo"))
         (resolution,) = store.read().resolutions
         assert (resolution.address, resolution.by, resolution.reason) == ("a/b", "anna", "typo")
         return store.read().mailings["a/b"]
