@@ -14,8 +14,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
-from functools import reduce
-from operator import add
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
@@ -26,6 +24,7 @@ from smsby_deploy.errors import SmsbyDeployError
 from smsby_deploy.git import Author, find_author
 from smsby_deploy.lock.document_checks import check_approval
 from smsby_deploy.plan.audience_source import hash_source
+from smsby_deploy.plan.desired import Desired
 from smsby_deploy.plan.fingerprint import canonical_json, hash_json
 from smsby_deploy.problems import Location, Problem, Severity
 from smsby_deploy.recipients.suppression import count_gone_opt_outs
@@ -58,6 +57,22 @@ class SignedMailing(NamedTuple):
     settings_digest: str
     recipients: int | None
     opted_out: str | None
+
+    @classmethod
+    def of(cls, mailing: Mailing, desired: Desired, rails: Guardrails) -> SignedMailing:
+        """Return what a signature of a mailing would cover now."""
+        time = desired.schedule_time
+        return cls(
+            desired.address,
+            desired.revision,
+            desired.content_digest,
+            desired.audience_digest,
+            None if time is None else time.isoformat(),
+            mailing.is_fresh,
+            hash_settings(mailing, rails),
+            desired.recipients,
+            desired.opted_out,
+        )
 
     def covers(self, now: SignedMailing) -> bool:
         """Whether `now` is what was signed, and goes to no further recipients.
@@ -98,12 +113,14 @@ class Size(NamedTuple):
     recipients: int | None
     cost: Decimal | None
 
-    def __add__(self, other: Size) -> Size:  # type: ignore[override]
-        has_recipients = self.recipients is not None and other.recipients is not None
-        has_cost = self.cost is not None and other.cost is not None
-        return Size(
-            (self.recipients or 0) + (other.recipients or 0) if has_recipients else None,
-            (self.cost or Decimal(0)) + (other.cost or Decimal(0)) if has_cost else None,
+    @classmethod
+    def total(cls, sizes: Sequence[Size]) -> Size:
+        """Return the sum; what is unknown of one is unknown of all."""
+        recipients = [one.recipients for one in sizes if one.recipients is not None]
+        costs = [one.cost for one in sizes if one.cost is not None]
+        return cls(
+            sum(recipients) if len(recipients) == len(sizes) else None,
+            sum(costs, Decimal(0)) if len(costs) == len(sizes) else None,
         )
 
 
@@ -134,26 +151,24 @@ class ApprovalCheck:
     policy: ApprovalPolicy
     now: datetime
     problems: list[Problem]
-    sizes: Mapping[str, Size] = field(default_factory=dict)  # by address, of mailings sent together
     _read: list[ApprovalFile] | None = None
     _names: dict[str, tuple[str, ...]] = field(default_factory=dict)  # by the name of the file
     _authors: dict[str, Author] = field(default_factory=dict)
 
     def judge(
-        self, mailing: Mailing, signed: SignedMailing, size: Size, sizes: Mapping[str, Size] | None = None
+        self, mailing: Mailing, signed: SignedMailing, size: Size, sizes: Mapping[str, Size]
     ) -> Signatures:
         """Return who signed `mailing`, and what the strictest unmet rule lacks.
 
         The mailings of a campaign that are sent together count together, so that splitting one does not avoid a rule.
-        `sizes` holds these mailings; None for all that the plan sends.
+        `sizes` has these mailings, and perhaps others, by address.
 
         Raises:
             SmsbyDeployError: ssh-keygen is missing.
         """
         campaign = f"{mailing.campaign}/"
-        others = (self.sizes if sizes is None else sizes).items()
-        beside = (one for name, one in others if name.startswith(campaign) and name != mailing.address)
-        together = reduce(add, beside, size)
+        own = (one for one in sizes if one.startswith(campaign) and one != mailing.address)
+        together = Size.total([size, *map(sizes.__getitem__, own)])
         rules = [rule for rule in self.policy.rules if _applies(rule, mailing, together)]
         if not rules:
             return Signatures((), None)

@@ -54,6 +54,7 @@ class MailingPlanner:
     problems: list[Problem]
     is_handing_over: bool = False  # only what was approved earlier may be sent
     _renamed: set[str] = field(default_factory=set)  # their collisions say what to delete
+    sizes: dict[str, Size] = field(default_factory=dict)  # that approval rules count together, by address
     rehearsed: frozenset[tuple[str, str]] = field(init=False)
     approvals: ApprovalCheck | None = field(init=False)  # None: no mailing needs a signature
 
@@ -72,25 +73,22 @@ class MailingPlanner:
             return
         from smsby_deploy.plan.approvals import Size
 
-        recorded, sizes = self.lock.mailings, {}
         for mailing, desired, *_ in measured:
-            if desired is None or self._is_over(mailing, recorded.get(mailing.address)):
+            if desired is None or self._is_over(mailing, self.lock.mailings.get(mailing.address)):
                 continue
-            sizes[mailing.address] = Size(desired.recipients, desired.cost)
-        self.approvals.sizes = sizes
+            self.sizes[mailing.address] = Size(desired.recipients, desired.cost)
 
     def _sizes_as_approved(self, address: str, entry: Entry) -> dict[str, Size]:
         """Return the sizes of a campaign's mailings that the same plan approved."""
         from smsby_deploy.plan.approvals import Size
 
-        assert self.approvals is not None
         campaign, plan = f"{campaign_of(address)}/", plan_of(entry)
         found = {}
         for one in (one for one in self.lock.mailings if one.startswith(campaign)):
             recorded = self.lock.mailings[one]
             if plan_of(recorded) == plan:
                 as_recorded = Size(recorded.recipients, read_money(recorded.cost))
-                found[one] = self.approvals.sizes.get(one, as_recorded)
+                found[one] = self.sizes.get(one, as_recorded)
         return found
 
     def _is_over(self, mailing: Mailing, entry: Entry | None) -> bool:
@@ -199,28 +197,17 @@ class MailingPlanner:
         """Return the decision with the signers' names, or blocked where a signature is missing."""
         if self.approvals is None:
             return decision
-        from smsby_deploy.plan.approvals import SignedMailing, Size, hash_settings
+        from smsby_deploy.plan.approvals import SignedMailing, Size
 
-        desired = here.desired
-        signed = SignedMailing(
-            mailing.address,
-            desired.revision,
-            desired.content_digest,
-            desired.audience_digest,
-            mailing.schedule_time.isoformat() if mailing.schedule_time else None,
-            mailing.is_fresh,
-            hash_settings(mailing, self.project.guardrails),
-            desired.recipients,
-            desired.opted_out,
-        )
+        signed = SignedMailing.of(mailing, here.desired, self.project.guardrails)
         approved = here.entry if self.is_handing_over or decision.action is ActionKind.DUE else None
         if approved is not None and mailing.is_fresh:
             # The signature covers the audience at the time of the approval.
             audience = approved.audience_digest
             signed = signed._replace(audience_digest=audience, recipients=None, opted_out=None)
-        beside = None if approved is None else self._sizes_as_approved(mailing.address, approved)
-        size = Size(desired.recipients, desired.cost)
-        names, lack = self.approvals.judge(mailing, signed, size, beside)
+        sizes = self.sizes if approved is None else self._sizes_as_approved(mailing.address, approved)
+        size = Size(here.desired.recipients, here.desired.cost)
+        names, lack = self.approvals.judge(mailing, signed, size, sizes)
         return replace(decision, signed_by=names) if lack is None else block(ReasonCode.APPROVAL, lack)
 
     def _situation(self, mailing: Mailing, desired: Desired, entry: Entry | None) -> Situation:

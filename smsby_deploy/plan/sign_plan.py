@@ -15,7 +15,7 @@ from smsby_deploy.config.project_loader import LoadedProject
 from smsby_deploy.errors import PlanRefused, Refused, SmsbyDeployError
 from smsby_deploy.files import refuse_link, write_file
 from smsby_deploy.lock.records import Lock
-from smsby_deploy.plan.approvals import FOLDER, SignedMailing, find_signer, hash_settings, sign
+from smsby_deploy.plan.approvals import FOLDER, SignedMailing, find_signer, sign
 from smsby_deploy.plan.desired import Desired
 from smsby_deploy.plan.fingerprint import canonical_json
 from smsby_deploy.plan.model import Action, Plan
@@ -143,17 +143,7 @@ def _needs_signature(action: Action) -> bool:
 
 
 def _signed_mailing(action: Action, mailing: Mailing, desired: Desired, rails: Guardrails) -> SignedMailing:
-    assert action.revision is not None
     # Recipients left out for now under contact pressure were reviewed as recipients.
     recipients = None if action.recipients is None else action.recipients + (action.audience.capped or 0)
-    return SignedMailing(
-        action.address,
-        action.revision,
-        action.content_digest,
-        action.audience_digest,
-        action.schedule_time,
-        mailing.is_fresh,
-        hash_settings(mailing, rails),
-        recipients,
-        desired.opted_out,
-    )
+    signed = SignedMailing.of(mailing, desired, rails)
+    return signed._replace(content_digest=action.content_digest, recipients=recipients)

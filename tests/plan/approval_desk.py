@@ -67,7 +67,7 @@ class Desk:
         )
         assert project.approvals is not None
         check = ApprovalCheck(project, project.approvals, NOON, [])
-        return check.judge(mailing, signed, Size(recipients, None if cost is None else Decimal(cost)))
+        return check.judge(mailing, signed, Size(recipients, None if cost is None else Decimal(cost)), {})
 
 
 def online(plan: Plan) -> Plan:

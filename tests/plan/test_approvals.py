@@ -52,10 +52,10 @@ def test_signed_mailing_covers(signed: dict[str, Any], now: dict[str, Any], is_c
 
 
 def test_size_is_not_known_if_a_part_is_not() -> None:
-    assert Size(10, Decimal(1)) + Size(5, Decimal(2)) == Size(15, Decimal(3))
-    assert Size(10, Decimal(1)) + Size(None, Decimal(2)) == Size(None, Decimal(3))
-    assert Size(None, None) + Size(5, Decimal(2)) == Size(None, None)
-    assert Size(10, Decimal(1)) + Size(5, None) == Size(15, None)
+    assert Size.total([Size(10, Decimal(1)), Size(5, Decimal(2))]) == Size(15, Decimal(3))
+    assert Size.total([Size(10, Decimal(1)), Size(None, Decimal(2))]) == Size(None, Decimal(3))
+    assert Size.total([Size(None, None), Size(5, Decimal(2))]) == Size(None, None)
+    assert Size.total([Size(10, Decimal(1)), Size(5, None)]) == Size(15, None)
 
 
 def test_unsigned_mailing_is_blocked(desk: Desk) -> None:
