@@ -20,7 +20,8 @@ from smsby_deploy.wording import closest, escape_controls, sentence
 
 PROJECT_FILE = "smsby.yaml"
 OWN_FOLDER = ".smsby"
-DEFAULT_PATTERN = "**/*.yaml"
+_EXAMPLE = "**/*.yaml"
+_ANY_YAML = "**/*.y*ml"  # campaigns, and .yml files that look like campaigns
 _SAMPLE = 65_536  # bytes
 _ANY_FOLDERS = "**"
 _SPECIAL = frozenset("*?[")
@@ -38,24 +39,30 @@ _Unread = Callable[[Path, OSError], object]
 
 
 def campaign_files(root: Path, patterns: YamlList | None, log: ProblemLog) -> list[tuple[Path, str]]:
-    """Return the campaign files named by `campaigns`, else all; warn if there are none."""
+    """Return the campaign files named by `campaigns`, else all; warn if there are none.
+
+    `root` is resolved. The files are sorted, each with its path relative to `root`. Hidden folders, and folders with
+    their own smsby.yaml, contain no campaigns of this project. A file outside `root`, even through a link, is an error,
+    and so is a folder that cannot be read: its campaigns may have been sent.
+    """
     if patterns is None:
-        found = [(DEFAULT_PATTERN, Location(PROJECT_FILE, 1))]
-    else:
-        places = [Location(PROJECT_FILE, *mark) for mark in patterns.items_at]
-        found = list(zip(patterns, places, strict=True))
-    before = len(log)
-    files = find_campaign_files(root, found, log)
-    if patterns is None:
-        for name in find_unread(root):
+        paths = set(_glob(root, _ANY_YAML, Location(PROJECT_FILE, 1), log))
+        files = _campaigns_among(root, {path for path in paths if path.name.endswith(".yaml")}, log)
+        others = sorted(path for path in paths if path.name.endswith(".yml"))
+        for name in (one.relative_to(root).as_posix() for one in others if _looks_like_campaign(one)):
             message = sentence(
                 "{name} is not read; rename it to .yaml, or add its pattern to `campaigns:` in smsby.yaml",
                 name=name,
             )
             log.warning("NOT_READ", message, Location(name, 1))
-    elif not files and found and len(log) == before:
+        return files
+    before = len(log)
+    places = [Location(PROJECT_FILE, *mark) for mark in patterns.items_at]
+    found = (_glob(root, *one, log) for one in zip(patterns, places, strict=True))
+    files = _campaigns_among(root, set().union(*found), log)
+    if patterns and not files and len(log) == before:
         message = sentence("no campaign file matches `campaigns`, so nothing is sent")
-        log.warning("PATTERN", message, found[0][1])
+        log.warning("PATTERN", message, places[0])
     return files
 
 
@@ -75,26 +82,14 @@ def project_file(root: Path) -> Path:
     raise FilesInvalid(log.distinct())
 
 
-def find_campaign_files(
-    root: Path, patterns: Sequence[tuple[str, Location]], log: ProblemLog
-) -> list[tuple[Path, str]]:
-    """Return the campaign files of the project in `root`, which is resolved, sorted.
-
-    Each comes with its path relative to `root`; each glob pattern comes with its location.
-    Hidden folders, and folders with their own smsby.yaml, contain no campaigns of this project. A file outside `root`,
-    even through a link, is an error, and so is a folder that cannot be read: its campaigns may have been sent.
-    """
-    paths = {
-        path
-        for pattern, place in patterns
-        for path in _glob(root, pattern, place, log)
-        if may_be_file(path) or _is_broken(path)
-    }
+def _campaigns_among(root: Path, paths: Iterable[Path], log: ProblemLog) -> list[tuple[Path, str]]:
     start = len(root.as_posix().rstrip("/")) + 1
     inside: dict[Path, bool] = {}  # resolved once per folder: it may contain thousands of files
     found = []
     for path in sorted(paths, key=lambda path: path.parts):
         if path.name == PROJECT_FILE or path.name.startswith("."):
+            continue
+        if not (may_be_file(path) or _is_broken(path)):
             continue
         if path.parent not in inside:
             inside[path.parent] = real_path(path.parent).is_relative_to(root)
@@ -215,16 +210,12 @@ def why_not_plain(name: str) -> str | None:
     )
 
 
-def find_unread(root: Path) -> list[str]:
-    """Return the project paths of files that end in .yml and look like campaigns."""
-    found = []
-    for path in sorted(expand(root, "**/*.yml", lambda *_: None, _has_no_campaigns)):
-        if may_be_file(path) and not path.name.startswith("."):
-            with suppress(OSError), path.open("rb") as file:
-                keys = re.findall(rb"^(mailings|campaign)\s*:", file.read(_SAMPLE), re.MULTILINE)
-                if len({*keys}) == 2:  # as in every campaign; anything else may be in such a file
-                    found.append(path.relative_to(root).as_posix())
-    return found
+def _looks_like_campaign(path: Path) -> bool:
+    keys = []
+    if may_be_file(path) and not path.name.startswith("."):
+        with suppress(OSError), path.open("rb") as file:
+            keys = re.findall(rb"^(mailings|campaign)\s*:", file.read(_SAMPLE), re.MULTILINE)
+    return len({*keys}) == 2  # as in every campaign; anything else may be in such a file
 
 
 def resolve_inside(
@@ -327,7 +318,7 @@ def _glob(root: Path, pattern: str, place: Location, log: ProblemLog) -> Iterato
         message = sentence(
             "{pattern} is the project folder itself; use a pattern such as {example}",
             pattern=pattern,
-            example=DEFAULT_PATTERN,
+            example=_EXAMPLE,
         )
         log.error("PATTERN", message, place)
         return
@@ -348,6 +339,6 @@ def _glob(root: Path, pattern: str, place: Location, log: ProblemLog) -> Iterato
         message = sentence(
             "{pattern}: ** must be a path component of its own, as in {example}",
             pattern=pattern,
-            example=DEFAULT_PATTERN,
+            example=_EXAMPLE,
         )
         log.error("PATTERN", message, place)
