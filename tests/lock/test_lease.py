@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -9,6 +10,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from smsby_deploy.clock import SystemClock
+from smsby_deploy.lock import lease as lease_module
 from smsby_deploy.lock.lease import (
     Holder,
     Lease,
@@ -146,6 +148,23 @@ def test_lease_is_renewed_after_a_slow_write(
     assert lease.stored.journal == b"1"
     store.seconds = [31.0] * 3
     with pytest.raises(WrittenMeanwhile):
+        lease.write()
+
+
+def test_renewal_that_fails_ends_silently(
+    held: tuple[Lease, _Store, _Clock], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A renewal that fails prints no traceback; the next write of the run fails."""
+    lease, store, clock = held
+    lease.release()
+    monkeypatch.setattr(lease_module, "RENEW_EVERY", 0.001)
+    crashed: list[object] = []
+    monkeypatch.setattr(threading, "excepthook", crashed.append)
+    lease = Lease(store, Stored(), Holder("x", "apply", 1, "host", _AT, _AT), clock)
+    store.failure = StoreFailed("down")
+    lease._renewing.join(30)
+    assert not crashed
+    with pytest.raises(StoreFailed, match="down"):
         lease.write()
 
 

@@ -14,12 +14,21 @@ from smsby_deploy.lock.shared import SharedLockStore
 
 
 @pytest.mark.parametrize(
-    "shared", [GitPlace("origin"), PostgresPlace("A_URL", "postgresql://x"), S3Place("s3://b/p")]
+    ("shared", "name"),
+    [
+        (GitPlace("origin"), "refs/heads/smsby-lock of origin"),
+        (PostgresPlace("A_URL", "postgresql://x"), "the database"),
+        (S3Place("s3://b/p"), "s3://b/p"),
+        (S3Place("s3://b/p", "A_URL", "http://127.0.0.1:9"), "s3://b/p"),
+    ],
 )
-def test_open_lock_at_asks_no_store(tmp_path: Path, shared: GitPlace | PostgresPlace | S3Place) -> None:
+def test_open_lock_at_asks_no_store(
+    tmp_path: Path, shared: GitPlace | PostgresPlace | S3Place, name: str
+) -> None:
     """Opening a lock makes no connection, so that commands without a lock start without one."""
-    place = LockPlace(tmp_path / "lock", "production", shared)
-    assert isinstance(open_lock_at(place, "shop", tmp_path), SharedLockStore)
+    lock = open_lock_at(LockPlace(tmp_path / "lock", "production", shared), "shop", tmp_path)
+    assert isinstance(lock, SharedLockStore)
+    assert lock._shared.name == name
 
 
 @pytest.mark.parametrize("shared", [PostgresPlace("A_URL", None), S3Place("s3://b/p", "A_URL", None)])
@@ -29,7 +38,7 @@ def test_open_lock_at_needs_its_variable(tmp_path: Path, shared: PostgresPlace |
         open_lock_at(LockPlace(tmp_path / "lock", "production", shared), "shop", tmp_path)
 
 
-@pytest.mark.parametrize("url", ["nonsense", "mysql://user:password@host/x", ""])
+@pytest.mark.parametrize("url", ["nonsense", "mysql://user:password@host/x?a=b", ""])
 def test_open_lock_at_needs_a_url_of_postgresql(tmp_path: Path, url: str) -> None:
     """A URL that is not of PostgreSQL is named by its variable and not shown."""
     place = LockPlace(tmp_path / "lock", "production", PostgresPlace("A_URL", url))

@@ -44,6 +44,7 @@ class MemoryStore:
         self.stored = Stored()
         self.failure: StoreFailed | None = None
         self.writes = 0
+        self.commands: set[str] = set()  # of all holders
         self.has_ended = False
         self.pause = 0.0  # how long a write takes
         self.refuses_holders = False
@@ -62,6 +63,7 @@ class MemoryStore:
             raise WrittenMeanwhile("another run holds it")
         SystemClock().sleep(self.pause)
         self.writes += 1
+        self.commands |= {after.holder.command} if after.holder else set()
         self.stored = after._replace(version=str(self.writes))
         return self.stored
 
@@ -144,6 +146,7 @@ def test_archive_is_rekeyed_in_the_store_and_copied_with_a_lock(store: MemorySto
         LockEdit(held, by="anna", at=_AT, reason="").archive(held.lock.mailings)
     mine, other = _lock(store, tmp_path / "mine"), _lock(store, tmp_path / "other")
     copy_lock(source, mine, "lock push")
+    assert store.commands == {"lock push"}
     key = DigestKey("secret")
     with other.held() as held:
         assert LockEdit(held, by="anna", at=_AT, reason="").rekey(NO_KEY, key)
@@ -249,9 +252,10 @@ def test_lease_is_renewed_while_nothing_is_sent(
 def test_held_names_who_holds_the_lock(store: MemoryStore, tmp_path: Path) -> None:
     """A second run reports which command holds the lock, on which host and since when."""
     other = _lock(store, tmp_path / "other")
-    with _lock(store, tmp_path / "mine").held(command="apply") as held:
+    SystemClock().sleep(7)
+    with _lock(store, tmp_path / "mine").held(command="lock move") as held:
         with (
-            pytest.raises(LockHeld, match=rf"apply, process \d+ on .*, since {_AT[:10]} .* UTC"),
+            pytest.raises(LockHeld, match=rf"lock move, process \d+ on .*, since {_AT[:10]} 10:00:07 UTC"),
             other.held(),
         ):
             pass
@@ -429,8 +433,11 @@ def test_held_takes_the_lock_of_a_dead_run(
     holder = None if renewed is None else _holder(timedelta(seconds=renewed))
     store.write(Stored(), Stored(holder=holder))
     started = SystemClock().monotonic()
-    with _lock(store, tmp_path).held():
+    lock = _lock(store, tmp_path)
+    with lock.held():
         assert waited <= SystemClock().monotonic() - started < waited + 2
+        assert not lock.archive_path.exists()
+    assert store.writes == 3  # with the take and the release, and nothing to fold in
 
 
 def test_held_spares_a_run_whose_clock_is_late(store: MemoryStore, tmp_path: Path) -> None:
@@ -567,6 +574,24 @@ def test_result_that_was_not_stored_comes_back_by_rescue(store: MemoryStore, tmp
     assert _lock(store, tmp_path / "other").read().mailings["a/b"].is_complete
 
 
+def test_held_tries_again_if_another_run_was_faster(store: MemoryStore, tmp_path: Path) -> None:
+    """If another run takes a free lock first, and releases it again, this one takes it then."""
+
+    class Overtaken(MemoryStore):
+        def read(self) -> Stored:
+            return store.read()
+
+        def write(self, before: Stored, after: Stored) -> Stored:
+            if not store.writes:
+                store.write(store.stored, Stored(holder=_holder()))
+                store.write(store.stored, Stored())
+            return store.write(before, after)
+
+    path = tmp_path / "lock.json"
+    with SharedLockStore(path, "shop", "production", shared=Overtaken(), clock=SystemClock()).held():
+        assert store.writes == 3
+
+
 def test_push_that_outlived_its_run_costs_no_minute(store: MemoryStore, tmp_path: Path) -> None:
     """If a late write of a dead run arrives while the next one on the same copy takes the lock, that takes it again."""
     lock = _lock(store, tmp_path)
@@ -589,13 +614,17 @@ def test_push_that_outlived_its_run_costs_no_minute(store: MemoryStore, tmp_path
     assert store.stored.holder is None
 
 
-def test_note_on_the_last_run_is_no_link(store: MemoryStore, tmp_path: Path) -> None:
-    """A link in place of the note on the last run is not followed: a pull request could add one to an endless device."""
+@pytest.mark.parametrize("name", ["", ".lease"])
+def test_copy_of_a_shared_lock_is_no_link(store: MemoryStore, tmp_path: Path, name: str) -> None:
+    """A link in place of a file of the copy is not followed: a pull request could add one to an endless device."""
     lock = _lock(store, tmp_path)
     lock.path.parent.mkdir()
-    lock.path.with_name(lock.path.name + ".lease").symlink_to("/dev/zero")
+    lock.path.with_name(lock.path.name + name).symlink_to("/dev/zero")
     with pytest.raises(SmsbyDeployError, match="is a link"), lock.held():
         pass
+    if not name:
+        with pytest.raises(SmsbyDeployError, match="is a link"):
+            lock.read()
 
 
 def test_damaged_journal_in_the_store_is_rescued(store: MemoryStore, tmp_path: Path) -> None:
