@@ -201,13 +201,6 @@ def _certainty(word: str, has_failed: bool) -> int:
     return _CERTAINTY[status]
 
 
-def count_deliveries(deliveries: Iterable[Delivery], *, list_missed: bool) -> DeliveryCounts:
-    """Count `deliveries`; with `list_missed`, also list those that were not delivered."""
-    tally = DeliveryTally(list_missed=list_missed)
-    tally.add(deliveries)
-    return tally.finish()
-
-
 def prefix_of(phone: str) -> str:
     """Return the prefix of a Belarusian mobile number (`375 29`), otherwise `other`."""
     return f"375 {phone[3:5]}" if len(phone) == 12 and phone.startswith("375") else "other"

@@ -97,8 +97,8 @@ def test_report_believes_no_deliveries_without_the_token(
     from smsby_deploy.lock.records import ChunkState
     from smsby_deploy.lock.store import LockStore
     from smsby_deploy.smsby.deliveries import Delivery
-    from smsby_deploy.status.delivery_counts import count_deliveries
     from smsby_deploy.status.final_chunks import FinalChunks, final_path, write_final
+    from tests.status.examples import count_deliveries
 
     _lock(shop, "smsby.lock.json", "sale/vip")
     (chunk,) = LockStore(shop / "smsby.lock.json", "shop").read().mailings["sale/vip"].chunks

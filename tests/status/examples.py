@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -11,6 +11,7 @@ from smsby_deploy.smsby.client import ReadClient
 from smsby_deploy.smsby.deliveries import BulkMailingStatus, Delivery
 from smsby_deploy.smsby.parsers import KeepMailing, MailingList, RemoteMailing, keep_all
 from smsby_deploy.status.collect import collect_status
+from smsby_deploy.status.delivery_counts import DeliveryCounts, DeliveryTally
 from smsby_deploy.status.status_report import MailingStatus, StatusReport
 
 A, B = "a" * 10, "b" * 10  # fingerprints
@@ -98,3 +99,10 @@ def total(mailing: MailingStatus) -> int:
     """Return the sum of all counts of a mailing."""
     documented = mailing.delivered + mailing.undelivered + mailing.sent + mailing.pending
     return documented + sum(mailing.other.values())
+
+
+def count_deliveries(deliveries: Iterable[Delivery], *, list_missed: bool) -> DeliveryCounts:
+    """Count `deliveries`; with `list_missed`, also list those that were not delivered."""
+    tally = DeliveryTally(list_missed=list_missed)
+    tally.add(deliveries)
+    return tally.finish()

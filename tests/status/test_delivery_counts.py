@@ -12,7 +12,6 @@ from smsby_deploy.smsby.deliveries import Delivery
 from smsby_deploy.status.delivery_counts import (
     Funnel,
     PrefixCounts,
-    count_deliveries,
     count_deliveries_over_time,
     count_funnel,
     count_prefixes,
@@ -22,7 +21,7 @@ from smsby_deploy.status.delivery_counts import (
 from smsby_deploy.status.mailing_details import Details, Missed
 from smsby_deploy.status.status_report import State, StatusReport
 from tests.output import examples
-from tests.status.examples import deliveries
+from tests.status.examples import count_deliveries, deliveries
 
 
 def test_count_deliveries_by_minute_prefix_and_word() -> None:

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from smsby_deploy.lock.records import ChunkRecord, ChunkState
-from smsby_deploy.status.delivery_counts import DeliveryCounts, count_deliveries
+from smsby_deploy.status.delivery_counts import DeliveryCounts
 from smsby_deploy.status.final_chunks import FinalChunks, final_path, read_final, write_final
 from smsby_deploy.status.mailing_details import MissedRows
-from tests.status.examples import A, B, chunk, deliveries
+from tests.status.examples import A, B, chunk, count_deliveries, deliveries
 
 DELIVERED = count_deliveries(deliveries("DELIVERED", "DELIVERED"), list_missed=False)
 MIXED = count_deliveries(deliveries("DELIVERED", "UNDELIVERED"), list_missed=True)
