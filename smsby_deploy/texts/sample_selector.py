@@ -8,7 +8,7 @@ one by one.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import cached_property
@@ -66,24 +66,18 @@ class Selection(NamedTuple):
     further: int = 0
 
 
-def _ignore(reason: str, line: int) -> None:
-    """Do nothing: the plan reports texts that are too long."""
-
-
 @dataclass(slots=True)
 class SampleSelector:
     """Selects samples from a stream; the selection is complete once the stream has ended.
 
     `limit` is the maximum number of samples, None the usual eight. If fewer have a reason, the first rows fill up to `fill`,
-    which defaults to `limit`. `rows` selects recipients by number instead. `on_too_long` receives the reason and the line of
-    each text that is too long to send. `branches` distinguishes combinations, if there are several. `by_parts` counts the
-    recipients whose text has 1, 2, and 3 or more parts.
+    which defaults to `limit`. `rows` selects recipients by number instead. `branches` distinguishes combinations, if there
+    are several. `by_parts` counts the recipients whose text has 1, 2, and 3 or more parts.
     """
 
     price: Price | None
     limit: int | None = None
     rows: frozenset[int] = frozenset()
-    on_too_long: Callable[[str, int], None] = _ignore
     is_personal: bool = True
     branches: MailingBranches | None = None
     fill: int | None = None
@@ -97,8 +91,11 @@ class SampleSelector:
     _most_expensive: Candidate | None = None
     _longest: Candidate | None = None
 
-    def add(self, batch: Batch, texts: Sequence[str]) -> None:
-        """Consider the next recipients with their texts; an empty text cannot be sent."""
+    def add(self, batch: Batch, texts: Sequence[str]) -> list[tuple[int, str]]:
+        """Consider the next recipients with their texts; an empty text cannot be sent.
+
+        Return the line of each text that is too long to send, and the reason.
+        """
         added = _AddedBatch(batch, texts, self.count, self.price, self.is_personal)
         self.count += len(texts)
         self.suppressed += batch.not_suppressed.count(0)
@@ -106,8 +103,9 @@ class SampleSelector:
         requested = [row - 1 - added.offset for row in self.rows if added.offset < row <= self.count]
         for candidate in added.candidates(position for position in requested if added.can_send(position)):
             self.by_row[candidate.row] = candidate
+        too_long = [(batch.lines[position], reason) for position, reason in added.too_long.items()]
         if not most_parts:
-            return
+            return too_long
         room = max(self._fill_to, 1)
         if len(self._head) < room:
             positions = islice(compress(range(len(texts)), eligible), room - len(self._head))
@@ -116,6 +114,7 @@ class SampleSelector:
         self._consider_longest(added, eligible)
         if self.branches is not None:
             self._count_combinations(added, self.branches.signatures(batch, eligible), eligible)
+        return too_long
 
     def selected(self) -> Selection:
         """Return the samples to show, in row order, and the number of combinations without one."""
@@ -215,8 +214,7 @@ class SampleSelector:
                 try:
                     measure_text(text)
                 except TextTooLong as error:
-                    added.too_long.add(position)
-                    self.on_too_long(error.message, added.batch.lines[position])
+                    added.too_long[position] = error.message
         eligible = bytearray(
             is_reached and added.can_send(position) for position, is_reached in enumerate(reached)
         )
@@ -256,7 +254,7 @@ class SampleSelector:
 class _AddedBatch:
     """A batch with its texts.
 
-    `offset` is the number of recipients before it, `too_long` has the positions of texts found to be too long.
+    `offset` is the number of recipients before it, `too_long` has the reason by position for each text found to be too long.
     """
 
     batch: Batch
@@ -264,7 +262,7 @@ class _AddedBatch:
     offset: int
     price: Price | None
     is_personal: bool
-    too_long: set[int] = field(default_factory=set)
+    too_long: dict[int, str] = field(default_factory=dict)
 
     @cached_property
     def lengths(self) -> list[int]:

@@ -135,12 +135,11 @@ def sample_mailing(
         return sample_shared_text(mailing, project.price)
     template = compile_mailing(mailing)
     personal = is_personal(mailing, template)
-    problems = KeptProblems()
+    problems, file = KeptProblems(), rows_file(mailing)
     selector = SampleSelector(
         project.price,
         limit=limit if personal else 1,
         rows=frozenset(rows),
-        on_too_long=_reporter_of_long_texts(mailing, problems),
         is_personal=personal,
         branches=_find_branches(mailing, template) if personal else None,
         fill=_LEAST_SHOWN if limit is None and personal else None,
@@ -148,10 +147,12 @@ def sample_mailing(
     lint = TextLint(mailing, template, project.guardrails.require)
     for batch, texts in _render_all(mailing, template, suppressed, problems):
         lint.check(batch, texts)
-        selector.add(batch, texts)
+        for line, reason in selector.add(batch, texts):
+            message = sentence("{message} ({place})", message=reason, place=Location(file, line))
+            problems.keep([problem_at_text(mailing, "TOO_LONG", message)])
     if not has_errors(problems.kept):
         _check_rows(mailing, rows, selector)
-    file, selection = rows_file(mailing), selector.selected()
+    selection = selector.selected()
     return MailingSamples(
         mailing.address,
         selector.count - selector.suppressed,
@@ -168,16 +169,6 @@ def sample_mailing(
         selector.by_parts if personal else None,
         selection.further,
     )
-
-
-def _reporter_of_long_texts(mailing: Mailing, problems: KeptProblems) -> Callable[[str, int], None]:
-    """Return a function that adds a problem for the text of the recipient at a line."""
-
-    def report(reason: str, line: int) -> None:
-        message = sentence("{message} ({place})", message=reason, place=Location(rows_file(mailing), line))
-        problems.keep([problem_at_text(mailing, "TOO_LONG", message)])
-
-    return report
 
 
 def _check_rows(mailing: Mailing, rows: Sequence[int], selector: SampleSelector) -> None:

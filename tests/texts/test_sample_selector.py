@@ -55,7 +55,9 @@ class _ByName:
         return [Sentence("named")] if signature else []
 
 
-def _add_all(selector: SampleSelector, rows: Sequence[_Row], sizes: Sequence[int]) -> None:
+def _add_all(selector: SampleSelector, rows: Sequence[_Row], sizes: Sequence[int]) -> list[tuple[int, str]]:
+    """Add `rows` in batches; return the lines of too-long texts, and the reasons."""
+    too_long = []
     borders = [0, *(end for end in accumulate(sizes) if end < len(rows)), len(rows)]
     for start, end in pairwise(borders):
         some = rows[start:end]
@@ -71,7 +73,8 @@ def _add_all(selector: SampleSelector, rows: Sequence[_Row], sizes: Sequence[int
             bytearray(row.is_reached for row in some),
             kept,
         )
-        selector.add(batch, [row.text for row in some])
+        too_long += selector.add(batch, [row.text for row in some])
+    return too_long
 
 
 @given(
@@ -107,12 +110,9 @@ def test_sample_selector_equals_row_by_row_selection(
     has_values: bool,
 ) -> None:
     """Rows, reasons, values, counts and too-long texts do not depend on the batches."""
-    reported: list[tuple[str, int]] = []
     branches = _ByName() if has_values else None
-    selector = SampleSelector(
-        price, limit, asked, lambda why, line: reported.append((why, line)), has_values, branches
-    )
-    _add_all(selector, rows, sizes)
+    selector = SampleSelector(price, limit, asked, has_values, branches)
+    reported = _add_all(selector, rows, sizes)
     shown = [
         (one.row, one.line, one.phone, one.text, one.size, one.cost, one.why, one.recipients)
         for one in selector.selected().samples
@@ -123,7 +123,7 @@ def test_sample_selector_equals_row_by_row_selection(
         try:
             sizes_of[number] = measure_text(row.text)
         except TextTooLong as error:
-            too_long.append((error.message, number + 1))
+            too_long.append((number + 1, error.message))
     sent = [number for number, row in enumerate(rows, 1) if row.text and number in sizes_of]
     eligible = [number for number in sent if rows[number - 1].is_reached]
     expected: dict[int, list[str]] = {}
