@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable
+from contextlib import suppress
+from errno import ENOSPC
 from pathlib import Path
-from typing import IO, TextIO
+from typing import TextIO
 
 from smsby_deploy.errors import SmsbyDeployError
 from smsby_deploy.problems import Location
@@ -101,15 +103,38 @@ def _write_or_replace(
         raise
 
 
-def append_with_room(file: IO[bytes], content: bytes) -> bool:
-    """Write `content` if that leaves room for the journal; return whether it was written.
+class UnnamedFile:
+    """A temporary file that no other process can open; it leaves room for the journal.
 
-    Raises:
-        OSError: the disk refuses it.
+    Raises OSError if it cannot be created, written or read.
     """
-    disk = os.fstatvfs(file.fileno())
-    is_roomy = disk.f_bavail * disk.f_frsize > len(content) + _RESERVED
-    return is_roomy and file.write(content) == len(content)
+
+    def __init__(self, folder: Path | None = None) -> None:
+        from tempfile import TemporaryFile  # it loads all compression modules
+
+        self._file = TemporaryFile(buffering=0, dir=folder)  # noqa: SIM115 - as long as this object
+        self.size = 0
+
+    def __del__(self) -> None:
+        with suppress(AttributeError):  # it could not be created
+            self.close()
+
+    def close(self) -> None:
+        """Delete the file."""
+        self._file.close()
+
+    def append(self, content: bytes) -> int:
+        """Write `content` at the end if that leaves enough room, and return its place."""
+        disk = os.fstatvfs(self._file.fileno())
+        is_roomy = disk.f_bavail * disk.f_frsize > len(content) + _RESERVED
+        if not is_roomy or self._file.write(content) != len(content):
+            raise OSError(ENOSPC, os.strerror(ENOSPC))
+        self.size += len(content)
+        return self.size - len(content)
+
+    def read(self, place: int, size: int) -> bytes:
+        """Return `size` bytes from `place` on."""
+        return os.pread(self._file.fileno(), size, place)
 
 
 def _write(content: str | Callable[[TextIO], None], file: TextIO) -> None:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TextIO
@@ -16,7 +17,7 @@ from typing import TextIO
 import pytest
 
 from smsby_deploy.errors import SmsbyDeployError
-from smsby_deploy.files import append_with_room, refuse_link, write_file
+from smsby_deploy.files import UnnamedFile, refuse_link, write_file
 
 _MEMORY = "/dev/shm"  # noqa: S108
 
@@ -127,12 +128,29 @@ def test_refuse_link_names_the_file(tmp_path: Path, victim: Path) -> None:
 
 
 @pytest.mark.parametrize(("free", "is_written"), [(64, False), (65, True)])
-def test_append_leaves_room_for_the_journal(
+def test_unnamed_file_leaves_room_for_the_journal(
     free: int, is_written: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The last 64 MiB of a disk are reserved for the journal, without which outcomes would be lost."""
     disk = SimpleNamespace(f_bavail=free, f_frsize=1 << 20)
     monkeypatch.setattr(os, "fstatvfs", lambda handle: disk)
-    with (tmp_path / "cache").open("wb") as file:
-        assert append_with_room(file, b"rows") is is_written
-    assert (tmp_path / "cache").read_bytes() == (b"rows" if is_written else b"")
+    file = UnnamedFile(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+    with nullcontext() if is_written else pytest.raises(OSError, match="No space left on device"):
+        assert file.append(b"rows") == 0
+    assert file.read(0, 9) == (b"rows" if is_written else b"")
+
+
+def test_unnamed_file_is_read_wherever_it_was_written_last(tmp_path: Path) -> None:
+    """Reading does not change where the next bytes are appended."""
+    file = UnnamedFile(tmp_path)
+    assert [file.append(b"one"), file.append(b"two")] == [0, 3]
+    assert file.read(0, 3) == b"one"
+    assert (file.append(b"three"), file.size) == (6, 11)
+    assert file.read(3, 8) == b"twothree"
+
+
+def test_unnamed_file_that_cannot_be_created(tmp_path: Path) -> None:
+    """Without its folder there is no file, and nothing to close."""
+    with pytest.raises(FileNotFoundError):
+        UnnamedFile(tmp_path / "gone")

@@ -6,17 +6,16 @@ few of them before it writes them all again.
 
 from __future__ import annotations
 
-import os
 from array import array
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Set
-from errno import ENOSPC
+from contextlib import suppress
 from sys import intern
-from typing import IO, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import orjson
 
-from smsby_deploy.files import append_with_room
+from smsby_deploy.files import UnnamedFile
 from smsby_deploy.lock.json_text import canonical
 
 _END = b"\n    }"  # of a mailing; no line inside one begins like this
@@ -200,53 +199,32 @@ class _Lookup:
 
 
 class _Spool:
-    """Bytes to be read again; if there are many, in a file that no other process can open."""
+    """Bytes to be read again; if there are many, in a file, if the disk has room for it."""
 
     def __init__(self) -> None:
         self._memory = bytearray()  # everything, unless there is a file
-        self._file: IO[bytes] | None = None
-        self._end = 0
-
-    def __del__(self) -> None:
-        if self._file is not None:
-            self._file.close()
+        self._file: UnnamedFile | None = None
 
     def append(self, content: bytes) -> int:
         """Store `content`, and return its place."""
-        place = self._end
-        if self._file is None and place <= _SHORT < place + len(content):
+        if self._file is None and len(self._memory) <= _SHORT < len(self._memory) + len(content):
             self._leave_memory()
-        try:
-            self._write(content)
-        except OSError:  # no room on the disk
-            self._return_to_memory()
-            self._write(content)
-        self._end += len(content)
-        return place
+        if self._file is not None:
+            try:
+                return self._file.append(content)
+            except OSError:
+                self._memory += self._file.read(0, self._file.size)
+                self._file = None
+        self._memory += content
+        return len(self._memory) - len(content)
 
     def read(self, place: int, size: int) -> bytes:
         if self._file is None:
             return bytes(self._memory[place : place + size])
-        return os.pread(self._file.fileno(), size, place)
-
-    def _write(self, content: bytes) -> None:
-        if self._file is None:
-            self._memory += content
-        elif not append_with_room(self._file, content):
-            raise OSError(ENOSPC, os.strerror(ENOSPC))
+        return self._file.read(place, size)
 
     def _leave_memory(self) -> None:
-        from tempfile import TemporaryFile  # it loads all compression modules
-
-        try:
-            self._file = TemporaryFile(buffering=0)  # noqa: SIM115 - as long as this object
-        except OSError:
-            return
-        content, self._memory, self._end = bytes(self._memory), bytearray(), 0
-        self.append(content)
-
-    def _return_to_memory(self) -> None:
-        assert self._file is not None
-        self._memory += self.read(0, self._end)
-        self._file.close()
-        self._file = None
+        with suppress(OSError):
+            file = UnnamedFile()
+            file.append(bytes(self._memory))
+            self._file, self._memory = file, bytearray()

@@ -151,17 +151,18 @@ def test_damaged_chunk_cache_is_not_sent(tmp_path: Path, text: str) -> None:
         watch = _watch(loaded)
         plan = _plan(loaded, kept)
         assert kept._file is not None
-        for place in range(kept._file.seek(0, os.SEEK_END)):
-            kept._file.seek(place)
-            good = kept._file.read(1)
+        disk = kept._file._file
+        for place in range(disk.seek(0, os.SEEK_END)):
+            disk.seek(place)
+            good = disk.read(1)
             for bad in (b"?", b'"', b"\n"):
-                kept._file.seek(place)
-                kept._file.write(bad)
+                disk.seek(place)
+                disk.write(bad)
                 if bad != good:
                     with pytest.raises(FilesChanged, match="the planned chunk 1 was damaged on disk"):
                         _sent(loaded, plan, watch, kept)
-            kept._file.seek(place)
-            kept._file.write(good)
+            disk.seek(place)
+            disk.write(good)
         assert len(_sent(loaded, plan, watch, kept)) == 1
 
 
