@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from smsby_deploy.smsby.client import ReadClient
 
 _Period = tuple[datetime, datetime]  # when the first and the last chunk of a mailing are sent
-Remeasure = Callable[[Mailing, PhoneSet], Desired | None]
 
 
 class PlannedMailing(NamedTuple):
@@ -76,12 +75,12 @@ class _Neighbor(NamedTuple):
 class PressureCheck:
     """Judges the mailings of one plan: never-capped ones first, then by priority and time."""
 
+    project: Project
     pressure: Pressure
     earlier: Sequence[SentMailing]
     hasher: PhoneHasher
     suppressed: PhoneSet
     now: datetime
-    remeasure: Remeasure
     due: Container[str] = ()  # addresses of mailings that the next hand-over begins to send
     problems: list[Problem] = field(default_factory=list)
 
@@ -179,7 +178,7 @@ class PressureCheck:
         is_resumed = one.action.action is ActionKind.RESUME
         if is_resumed and one.action.wave is None:
             return replace(one.action, capped=capped)
-        desired = self.remeasure(one.mailing, capped.union(self.suppressed))
+        desired = measure_mailing(self.project, one.mailing, capped.union(self.suppressed)).desired
         assert desired is not None, "it was measured before"
         opted_out = one.desired.audience.suppressed
         pairs = zip(desired.chunks, one.desired.chunks, strict=True)
@@ -316,11 +315,7 @@ def limit_pressure(
     ledger = ContactLedger(client, project.scope, _recorded_phones(lock, planned), ledger_path(project.lock))
     longest = max((one.mailing.spread or timedelta(0) for one in planned), default=timedelta(0))
     earlier = ledger.read(lock, min(times) - pressure.within, max(times) + longest + pressure.within)
-
-    def remeasure(mailing: Mailing, without: PhoneSet) -> Desired | None:
-        return measure_mailing(project, mailing, without).desired
-
-    check = PressureCheck(pressure, earlier, ledger.hasher, suppressed, now, remeasure, due)
+    check = PressureCheck(project, pressure, earlier, ledger.hasher, suppressed, now, due)
     judged = check.judge(planned)
     found = (judged.get(action.address, action) for action in actions)
     return [

@@ -56,7 +56,7 @@ class _Desk:
         due: tuple[str, ...] = (),
     ) -> list[Action]:
         out = suppressed or PhoneSet()
-        self.check = PressureCheck(limit, list(sent), _HASHER, out, NOON, self.measure, due)
+        self.check = PressureCheck(self.project, limit, list(sent), _HASHER, out, NOON, due)
         judged = self.check.judge(self.planned)
         return [judged.get(one.action.address, one.action) for one in self.planned]
 
