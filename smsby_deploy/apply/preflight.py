@@ -166,7 +166,7 @@ def make_ready_plan(request: ApplyRequest, loaded: LoadedProject, lock: Lock, ke
     if reviewed is not None and not plan.has_errors:  # invalid files come first
         plan = _as_reviewed(request, reviewed, plan, read_progress(reviewed, lock))
     request.planned(plan)
-    with _unknown_first(lambda: any(one.reason_code is ReasonCode.UNKNOWN for one in plan.decided)):
+    with _unknown_first(lambda: _has_unknown(plan, lock)):
         _check_whole(loaded.project, plan, client)
     return ReadyPlan(plan, client)
 
@@ -180,6 +180,11 @@ def _unknown_first(is_unknown: Callable[[], bool]) -> Iterator[None]:
         if is_unknown():
             error.exit_code = first_exit_code([error.exit_code, ExitCode.OUTCOME_UNKNOWN])
         raise
+
+
+def _has_unknown(plan: Plan, lock: Lock) -> bool:
+    removed = find_unknown(lock, frozenset(plan.orphans.addresses))
+    return any(removed) or any(one.reason_code is ReasonCode.UNKNOWN for one in plan.decided)
 
 
 def empty_plan(request: ApplyRequest, loaded: LoadedProject, lock: Lock) -> Plan:

@@ -56,7 +56,7 @@ class RemoteCheck:
             if run.action.action is ActionKind.ORPHAN:
                 note_found(self._recorder, run.action.address, remote)
                 self._reconciler.look_at_confirmations(run.action.address)
-                run.is_reconciled = self._recorder.lock.mailings[run.action.address] is not entry
+                run.is_reconciled = True
                 continue
             mailing = self._mailings[run.action.address]
             if entry is None or (entry.revision < mailing.revision and not entry.has_unknown):
