@@ -42,7 +42,6 @@ if TYPE_CHECKING:
     from smsby_deploy.exit_codes import ExitCode
     from smsby_deploy.lock.records import Lock
     from smsby_deploy.output.plan_markdown import CommentContext
-    from smsby_deploy.plan.model import Plan
     from smsby_deploy.plan.plan_result import PlanResult
     from smsby_deploy.plan.planner import MeasuredFiles
     from smsby_deploy.plan.review import CheckoutBase, PlanReviewer, SavedBase
@@ -96,7 +95,6 @@ def command(
 
     Exits 3 if the files are not valid and 4 if a mailing is blocked; the plan is printed in both cases.
     """
-    from smsby_deploy.plan.model import ActionKind, ReasonCode
     from smsby_deploy.plan.plan_file import write_plan
 
     check_output("the plan", out)
@@ -104,7 +102,11 @@ def command(
     is_reviewed = form in _REVIEWED or page is not None
     loaded, lock, is_flawed = _load(context)
     refuse_to_overwrite(loaded.project, out, page)
-    base = _read_base(context, loaded, compare)
+    base = None
+    if compare is not None:
+        from smsby_deploy.plan.review import compare_plan, read_base
+
+        base = read_base(compare, context.environ, loaded.project.environment.name)
     reviewer = _make_reviewer(loaded, lock, select, base) if is_reviewed else None
     files = _measure_files(context, loaded, lock, select, reviewer)
     try:
@@ -116,7 +118,8 @@ def command(
                 _write_no_plan(loaded, error)
         raise
     if base is not None:
-        result = replace(result, plan=_compare_plan(context, result.plan, files, base, reviewer))
+        plan = compare_plan(result.plan, base, files, context.environ, reviewer)
+        result = replace(result, plan=plan)
     if out is not None:
         write_plan(result.plan, out)
     exit_code = result.exit_code(is_detailed=detailed_exitcode)
@@ -131,10 +134,7 @@ def command(
         else:
             write_text(_document(context, result, loaded, form), sys.stdout, has_commands=form == "github")
     _report_use(context, result, out)
-    if any(
-        one.action is ActionKind.RESUME or one.reason_code is ReasonCode.UNKNOWN
-        for one in result.plan.decided
-    ):
+    if result.may_be_running:
         note_running(context, loaded.project)
     if detailed_exitcode and not (select or out or page or compare):
         _notify_of_unsent(context, loaded.project, result)
@@ -248,42 +248,12 @@ def _document(context: Context, result: PlanResult, loaded: LoadedProject, form:
     return ci_report(form, findings, [action.address for action in result.plan.actions])
 
 
-def _read_base(
-    context: Context, loaded: LoadedProject, compare: Path | None
-) -> SavedBase | CheckoutBase | None:
-    if compare is None:
-        return None
-    from smsby_deploy.plan.review import read_base
-
-    return read_base(compare, context.environ, loaded.project.environment.name)
-
-
-def _compare_plan(
-    context: Context,
-    plan: Plan,
-    files: MeasuredFiles,
-    base: SavedBase | CheckoutBase,
-    reviewer: PlanReviewer | None,
-) -> Plan:
-    from smsby_deploy.plan.review import compare_plan
-
-    token_env = files.loaded.project.environment.token_env
-    token = context.environ.get(token_env, "") if token_env else ""
-    return compare_plan(plan, base, files, token, reviewer.opted_out if reviewer is not None else None)
-
-
 def _make_reviewer(
     loaded: LoadedProject, lock: Lock, select: tuple[str, ...], base: SavedBase | CheckoutBase | None
 ) -> PlanReviewer:
-    from smsby_deploy.lock.archive import with_archived
-    from smsby_deploy.plan.base_comparison import base_of_lock
-    from smsby_deploy.plan.review import Baseline, PlanReviewer, measure_base
+    from smsby_deploy.plan.review import make_reviewer
 
-    lock, _ = with_archived(lock, {mailing.address for mailing in loaded.project.mailings})
-    baseline = (
-        Baseline(base_of_lock(lock)) if base is None else measure_base(base, lock, SystemClock(), select)
-    )
-    return PlanReviewer(loaded.project, baseline)
+    return make_reviewer(loaded.project, lock, base, SystemClock(), select)
 
 
 def _review(

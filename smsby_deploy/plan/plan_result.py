@@ -12,7 +12,7 @@ from smsby_deploy.config.declarations import Project
 from smsby_deploy.config.project_files import PROJECT_FILE
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.plan.guardrails import Breach, check_apply
-from smsby_deploy.plan.model import ActionKind, Plan
+from smsby_deploy.plan.model import ActionKind, Plan, ReasonCode
 from smsby_deploy.problems import Location, Problem, Severity
 from smsby_deploy.wording import sentence
 
@@ -131,6 +131,14 @@ class PlanResult:
     def is_hand_over_due(self) -> bool:
         """Whether `apply --due` has something to send or to judge now."""
         return self.plan.counts[ActionKind.DUE] > 0 and not self.plan.has_errors
+
+    @property
+    def may_be_running(self) -> bool:
+        """Whether another run may be sending some of it, which then looks partly sent or unknown."""
+        return any(
+            one.action is ActionKind.RESUME or one.reason_code is ReasonCode.UNKNOWN
+            for one in self.plan.decided
+        )
 
     def find_problems(self, project: Project) -> tuple[Problem, ...]:
         """The plan's problems, followed by its blocked mailings and its refusal as errors.

@@ -20,6 +20,7 @@ from smsby_deploy.config.yaml_nodes import YamlMap, read_yaml
 from smsby_deploy.digest_key import read_digest_key
 from smsby_deploy.errors import FilesInvalid, PlanRefused, SmsbyDeployError, UsageError
 from smsby_deploy.files import may_be_file
+from smsby_deploy.lock.archive import with_archived
 from smsby_deploy.lock.opening import open_lock_at
 from smsby_deploy.lock.places import PRODUCTION, LockPlace
 from smsby_deploy.lock.records import Lock
@@ -145,13 +146,13 @@ def compare_plan(
     plan: Plan,
     base: SavedBase | CheckoutBase,
     files: MeasuredFiles,
-    token: str,
-    opted_out: PhoneSet | None = None,
+    environ: Mapping[str, str],
+    reviewer: PlanReviewer | None = None,
 ) -> Plan:
     """Return `plan`, made from `files`, with what differs from `base` besides the mailings.
 
-    `opted_out` are the opt-outs of the base, if they have already been read. `token` is never shown. Records that a rehearsal
-    leaves in the lock of a sandbox do not count.
+    A `reviewer` has already read the opt-outs of the base. The token is never shown. Records that a rehearsal leaves in the
+    lock of a sandbox do not count.
     """
     project, lock = files.loaded.project, files.lock
     side = LockSide(project.lock.relative_to(project.root).as_posix(), base.label)
@@ -167,8 +168,10 @@ def compare_plan(
         found = [*compare_with_stamps(base.plan.lock.entries, lock, side, selected)]
     else:
         after = read_yaml(project.root / PROJECT_FILE, PROJECT_FILE)
+        token_env = project.environment.token_env
+        token = environ.get(token_env, "") if token_env else ""
         settings = () if base.settings is None else compare_settings(base.settings, after, token)
-        opt_outs = _compare_opt_outs(base, files.suppressed, opted_out)
+        opt_outs = _compare_opt_outs(base, files.suppressed, None if reviewer is None else reviewer.opted_out)
         settings = (*_compare_signers(base, project), *opt_outs, *settings, *_compare_facts(base, project))
         changes = BaseChanges(base.label, settings, gaps=base.gaps)
         found = [] if base.lock is None else [*compare_locks(base.lock, lock, side)]
@@ -253,14 +256,24 @@ class Baseline:
     opted_out: PhoneSet | None = None
 
 
-def measure_base(base: SavedBase | CheckoutBase, lock: Lock, clock: Clock, select: Sequence[str]) -> Baseline:
+def make_reviewer(
+    project: Project, lock: Lock, base: SavedBase | CheckoutBase | None, clock: Clock, select: Sequence[str]
+) -> PlanReviewer:
+    """Return a reviewer of the plan of `project`; without `base`, it compares with `lock`."""
+    lock, _ = with_archived(lock, {mailing.address for mailing in project.mailings})
+    return PlanReviewer(project, measure_base(base, lock, clock, select))
+
+
+def measure_base(
+    base: SavedBase | CheckoutBase | None, lock: Lock, clock: Clock, select: Sequence[str]
+) -> Baseline:
     """Return the mailings of `base` that match `select`; for a checkout, with recipients.
 
-    If its mailings cannot be read, those of `lock` take their place.
+    Without a base, or if its mailings cannot be read, those of `lock` take their place.
     """
     if isinstance(base, SavedBase):
         return Baseline(base_of_plan(_select(base.plan, select), base.label))
-    if base.loaded is None:
+    if base is None or base.loaded is None:
         return Baseline(base_of_lock(lock))
     audiences = AudienceSets()
     nothing = Lock(base.loaded.project.name)

@@ -138,7 +138,7 @@ def test_plan_is_compared_only_with_what_a_saved_one_selects(tmp_path: Path) -> 
     for select, changes in (((), 2), (("sale/vip",), 1)):
         known = tuple(one for one in saved.actions if not select or one.address in select)
         base = SavedBase(replace(saved.with_actions(known), select=select), "plan.json")
-        compared = compare_plan(saved, base, files, "").changes
+        compared = compare_plan(saved, base, files, {}).changes
         assert compared is not None
         assert compared.lock_changes == changes
 
