@@ -28,7 +28,7 @@ from smsby_deploy.plan.desired import Desired
 from smsby_deploy.plan.fingerprint import canonical_json, hash_json
 from smsby_deploy.problems import Location, Problem, Severity
 from smsby_deploy.recipients.suppression import count_gone_opt_outs
-from smsby_deploy.texts.reviewed_text import included_files
+from smsby_deploy.texts.reviewed_text import included_texts
 from smsby_deploy.wording import sentence
 
 FOLDER = "approvals"
@@ -261,7 +261,7 @@ class ApprovalCheck:
         The author of a text must not count as a signer, even if another user wrote the campaign file.
         """
         own = (one.file for one in mailing.text_sources if one.file)
-        written = (mailing.file, *own, *included_files(mailing.text))
+        written = (mailing.file, *own, *included_texts(mailing.text))
         authors = {file: self._author_of(file) for file in written}
         root = self.project.root
         inputs = (path for path in campaign_inputs(self.project, mailing) if path.is_relative_to(root))

@@ -25,7 +25,7 @@ from smsby_deploy.lock.serialization import entry_digest
 from smsby_deploy.lock.stored_mailings import encoded, read_some
 from smsby_deploy.plan.model import GOING_OUT, Action, ActionKind, LockStamp, Plan, ReasonCode
 from smsby_deploy.recipients.suppression import count_gone_opt_outs
-from smsby_deploy.texts.reviewed_text import included_files
+from smsby_deploy.texts.reviewed_text import included_texts
 from smsby_deploy.wording import sentence
 
 OFFLINE = sentence("this plan was made offline, so it cannot be applied")
@@ -45,7 +45,7 @@ def input_paths(project: Project, mailings: Iterable[Mailing]) -> set[Path]:
     paths: set[Path] = {project.root / project.file, *(source.path for source in project.suppression_files)}
     for mailing in mailings:
         paths.update(campaign_inputs(project, mailing))
-        paths.update(project.root / name for name in included_files(mailing.text))
+        paths.update(project.root / name for name in included_texts(mailing.text))
     return paths
 
 

@@ -100,12 +100,12 @@ def analyze(source: TextSource) -> TextAnalysis:
         raise _refusal(source, templates.included, error) from error
 
 
-def find_included_files(source: TextSource) -> tuple[str, ...]:
-    """Return the project paths of the templates that a text includes, if they can be read."""
+def find_included(source: TextSource) -> dict[str, str]:
+    """Return the templates that a text includes, by project path, if they can be read."""
     templates = ParsedTemplates()
     with contextlib.suppress(TemplateError, *_OTHER_ERRORS):
         templates.add(_parsing_environment(source.timezone), source.text, source.root)
-    return tuple(sorted({one.file for one in templates.included.values()}))
+    return {one.file: one.text for one in sorted(templates.included.values(), key=lambda one: one.file)}
 
 
 @lru_cache(maxsize=16)

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 from smsby_deploy.config.sources import MailingText, TextsByLanguage, TextSource
 from smsby_deploy.texts.analysis import has_markup, may_include
 
 
-def included_files(source: MailingText | None) -> tuple[str, ...]:
-    """The project paths of the templates that a mailing's texts include, if they can be read."""
-    found: dict[str, None] = {}
+def included_texts(source: MailingText | None) -> dict[str, str]:
+    """Return the templates that these texts include, by project path, if they can be read."""
+    found: dict[str, str] = {}
     for text in source.sources if source is not None else ():
         if has_markup(text.text) and may_include(text.text):
-            from smsby_deploy.texts.engine import find_included_files
+            from smsby_deploy.texts.engine import find_included
 
-            found.update(dict.fromkeys(find_included_files(text)))
-    return tuple(found)
+            found |= find_included(text)
+    return found
 
 
 def reviewed_text(source: MailingText | None) -> str | None:
@@ -27,10 +26,8 @@ def reviewed_text(source: MailingText | None) -> str | None:
     """
     if source is None:
         return None
-    root = source.sources[0].root
-    included = included_files(source) if root is not None else ()
-    files = (f"{name}:\n{((root or Path()) / name).read_text('utf-8-sig')}" for name in included)
-    return "\n\n".join((*_reviewed_texts(source), *files))
+    included = (f"{file}:\n{text}" for file, text in included_texts(source).items())
+    return "\n\n".join((*_reviewed_texts(source), *included))
 
 
 def _reviewed_texts(source: MailingText) -> Iterator[str]:

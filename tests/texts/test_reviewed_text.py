@@ -6,7 +6,7 @@ from pathlib import Path
 
 from smsby_deploy.config.sources import TextsByLanguage, TextsByVariant, TextSource, Variant
 from smsby_deploy.problems import Location
-from smsby_deploy.texts.reviewed_text import included_files, reviewed_text
+from smsby_deploy.texts.reviewed_text import included_texts, reviewed_text
 
 _AT = Location("sale.yaml", 4, 5)
 
@@ -31,9 +31,9 @@ def test_reviewed_text_has_what_it_includes(tmp_path: Path) -> None:
     (tmp_path / "templates" / "a.j2").write_text("{% include 'b.j2' %} A", "utf-8")
     (tmp_path / "templates" / "b.j2").write_text("B", "utf-8")
     text = TextSource("{% include 'a.j2' %}!", _AT, root=tmp_path)
-    assert included_files(text) == ("templates/a.j2", "templates/b.j2")
+    assert list(included_texts(text)) == ["templates/a.j2", "templates/b.j2"]
     assert reviewed_text(text) == (
         "{% include 'a.j2' %}!\n\ntemplates/a.j2:\n{% include 'b.j2' %} A\n\ntemplates/b.j2:\nB"
     )
-    assert included_files(text._replace(text="{% include 'c.j2' %}")) == ()
-    assert (included_files(None), reviewed_text(None)) == ((), None)
+    assert included_texts(text._replace(text="{% include 'c.j2' %}")) == {}
+    assert (included_texts(None), reviewed_text(None)) == ({}, None)
