@@ -92,10 +92,10 @@ def counted(count: int, one: str) -> str:
     return f"{count:,} {one}{'' if count == 1 else 's'}"
 
 
-def money(amount: Decimal) -> str:
-    """`amount` with at least two digits after the point and no exponent: 0.26, 718.406."""
+def money(amount: Decimal, decimals: int = 2) -> str:
+    """`amount` with at least `decimals` digits after the point and no exponent: 0.26, 718.406."""
     whole, _, fraction = f"{amount:f}".partition(".")
-    return f"{whole}.{fraction.rstrip('0').ljust(2, '0')}"
+    return f"{whole}.{fraction.rstrip('0').ljust(decimals, '0')}"
 
 
 def money_or_none(amount: Decimal | None) -> str | None:

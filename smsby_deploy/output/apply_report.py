@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from smsby_deploy.apply.apply_result import MailingResult, SentTotals
     from smsby_deploy.errors import SmsbyDeployError
+    from smsby_deploy.plan.model import Plan
 
 _COLORS = {
     MailingOutcome.SENT: "green",
@@ -211,15 +212,16 @@ def summary_line(result: ApplyResult, t: Translator = ENGLISH) -> str:
         if partly
         else ""
     )
-    return f"{counts}; {size}{_cost(sent, result.plan.currency, t)}{lists}{rest}"
+    return f"{counts}; {size}{_cost(sent, result.plan, t)}{lists}{rest}"
 
 
-def _cost(sent: SentTotals, currency: str | None, t: Translator) -> str:
+def _cost(sent: SentTotals, plan: Plan, t: Translator) -> str:
     if sent.cost is None:
         return ""
     lists = max(sent.unpriced_lists - sent.uncounted_lists, 0)
     rest = t.gettext(" plus the cost of {count:contact list|contact lists}", count=lists) if lists else ""
-    return f", {t.money(sent.cost)} {currency}{rest}"
+    cost = t.aligning(action.cost for action in plan.actions).money(sent.cost)
+    return f", {cost} {plan.currency}{rest}"
 
 
 def write_history(lock: Lock, zone: tzinfo, stream: TextIO, *, color: bool) -> None:

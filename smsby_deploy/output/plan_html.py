@@ -7,7 +7,7 @@ and can be printed.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -34,6 +34,7 @@ from smsby_deploy.output.plan_words import (
     parts_text,
     text_diff,
     verdict_text,
+    with_money_of,
 )
 from smsby_deploy.output.problems_text import as_html, fold_alike, with_help
 from smsby_deploy.output.sms_text import ENCODING_NAMES, further_line
@@ -139,7 +140,8 @@ def plan_html(result: PlanResult, context: CommentContext) -> str:
     """The page. Everything that users or sms.by wrote is escaped, and phones are masked."""
     from markupsafe import Markup
 
-    plan, t = result.plan, context.language
+    plan, t = result.plan, with_money_of(result, context.language)
+    context = replace(context, language=t)
     shown, lines = fold_plan(plan)
     ids = {action.address: f"m{number}" for number, action in enumerate(shown.actions, 1)}
     changes = t.sentence(changes_text(plan.changes))
@@ -348,8 +350,8 @@ def _facts(
     yield t.gettext("Recipients"), t.count(action.recipients)
     yield t.gettext("Parts (1/2/3+)"), parts_text(action, review, t)
     yield t.gettext("Encoding"), encoding_text(action, t)
-    cost = "?" if action.cost is None else f"{t.money(action.cost)} {safe_line(plan.currency or '')}".rstrip()
-    yield t.gettext("Cost"), cost
+    currency = "" if action.cost is None else safe_line(plan.currency or "")
+    yield t.gettext("Cost"), f"{t.money(action.cost)} {currency}".rstrip()
     if action.contact_list is not None:
         yield t.gettext("Contact list"), safe_line(list_text(action.contact_list, t))
     if action.spread is not None:

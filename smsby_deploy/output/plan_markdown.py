@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from smsby_deploy.lock.places import PRODUCTION
 from smsby_deploy.output.mailing_test_report import results_section
@@ -48,6 +48,7 @@ from smsby_deploy.output.plan_words import (
     samples_section,
     text_change_section,
     verdict_text,
+    with_money_of,
 )
 from smsby_deploy.output.problems_text import fold_alike, help_line, with_help
 from smsby_deploy.output.translation import ENGLISH, Translator
@@ -129,7 +130,8 @@ def plan_markdown(result: PlanResult, context: CommentContext) -> str:
 
     Texts from a user's files have no effect in it.
     """
-    plan, t = result.plan, context.language
+    plan, t = result.plan, with_money_of(result, context.language)
+    context = replace(context, language=t)
     pieces = [Piece(_head(result, context))]
     pieces += _settings(plan, t)
     shown, lines = fold_plan(plan)
@@ -278,13 +280,12 @@ def _table(plan: Plan, context: CommentContext) -> Iterator[Piece]:
         t.gettext("Change"),
     )
     yield Piece(table_row(columns) + "|---|---|---|---:|---:|---|---:|---|\n")
-    costs = t.aligned([action.cost for action in plan.actions])
-    for action, cost in zip(plan.actions, costs, strict=True):
+    for action in plan.actions:
         name = "quiet mailing" if action.action in QUIET else "mailing"
-        yield _piece(name, _row(plan, action, cost, context))
+        yield _piece(name, _row(plan, action, context))
 
 
-def _row(plan: Plan, action: Action, cost: str, context: CommentContext) -> str:
+def _row(plan: Plan, action: Action, context: CommentContext) -> str:
     t, review = context.language, context.reviews.get(action.address)
     change = compare_action(action, context.base, review.text if review else None)
     return table_row(
@@ -295,7 +296,7 @@ def _row(plan: Plan, action: Action, cost: str, context: CommentContext) -> str:
             t.count(action.recipients),
             parts_text(action, review, t),
             encoding_text(action, t),
-            cost,
+            t.money(action.cost),
             "" if action.action is ActionKind.ORPHAN else escape(change_text(change, plan.currency, t)),
         )
     )
@@ -349,7 +350,7 @@ def _problems(plan: Plan, t: Translator) -> Iterator[Piece]:
         for problem, known in with_help(fold_alike(found), t.language):
             name = "lock entry" if problem.code == LOCK_CHANGED else severity.value
             # English messages themselves say what is wrong and what to do.
-            more = help_line(known, t) if known and t is not ENGLISH else ""
+            more = help_line(known, t) if known and t.language != ENGLISH.language else ""
             yield _piece(name, _problem_line(problem, t) + more)
 
 

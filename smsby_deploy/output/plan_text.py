@@ -20,6 +20,7 @@ from smsby_deploy.output.plan_words import (
     is_foreign,
     settings_lines,
     waiting_text,
+    with_money_of,
 )
 from smsby_deploy.output.problems_text import SEVERITY_COLORS, count_line, problem_lines
 from smsby_deploy.output.terminal import clean, safe_line, write_line
@@ -27,7 +28,7 @@ from smsby_deploy.output.translation import ENGLISH, Translator
 from smsby_deploy.plan.model import Action, ActionKind, Plan, Totals
 from smsby_deploy.plan.plan_result import Funds, PlanResult, SavedPlanUse
 from smsby_deploy.problems import Problem, Severity
-from smsby_deploy.wording import counted, first_of, money, sentence, time_text
+from smsby_deploy.wording import counted, first_of, sentence, time_text
 
 if TYPE_CHECKING:
     from smsby_deploy.plan.sign_plan import SignedPlan
@@ -70,13 +71,13 @@ def write_plan_text(
 ) -> None:
     """Write the plan: a table, the reasons, the problems, the totals, the next command."""
     console = make_console(stream, color=color)
-    plan = result.plan
+    plan, t = result.plan, with_money_of(result, ENGLISH)
     if plan.environment != PRODUCTION:
         write_sentence(console, f"environment {plan.environment}", "bold yellow")
     for line in _destination_lines(plan):
         write_sentence(console, line, "bold yellow")
     folded, lines = fold_plan(plan)
-    write_table(console, _COLUMNS, _rows(folded))
+    write_table(console, _COLUMNS, _rows(folded, t))
     for line in lines:
         write_sentence(console, line, "dim")
     for action in folded.actions:
@@ -87,13 +88,13 @@ def write_plan_text(
         has_counts = action.audience.rows != action.audience.final or action.languages
         if has_counts and action.action not in QUIET:
             write_sentence(console, f"{action.address}: {audience_line(action)}", "dim")
-        for text in delivery_texts(action, ENGLISH) if action.action not in QUIET else ():
+        for text in delivery_texts(action, t) if action.action not in QUIET else ():
             write_sentence(console, f"{action.address}: {text}", "dim")
     for line in _changes_lines(plan):
         write_sentence(console, line, "bold yellow")
     for severity, line in problem_lines(folded.problems):
         write_sentence(console, line, SEVERITY_COLORS[severity])
-    for line, style in _closing_lines(result):
+    for line, style in _closing_lines(result, t):
         write_sentence(console, line, style)
     # A plan that also has blocked mailings exits with 4, and `&&` would stop there.
     separator = "\n      " if result.exit_code() else " && "
@@ -163,27 +164,26 @@ def _fold_notes(problems: Iterable[Problem], folded: Set[str]) -> Iterator[Probl
             yield replace(problem, message=message) if counts[problem.code] > 1 else problem
 
 
-def _rows(plan: Plan) -> Iterator[Row]:
-    costs = ENGLISH.aligned([action.cost for action in plan.actions])
-    for action, cost in zip(plan.actions, costs, strict=True):
+def _rows(plan: Plan, t: Translator) -> Iterator[Row]:
+    for action in plan.actions:
         symbol, style = _SYMBOLS[action.action]
         time = action.send_time
         cells = (
             f"{symbol} {action.action}",
             action.address,
             time_text(time, has_seconds=True) if time else unscheduled_text(action),
-            ENGLISH.span(time - plan.made_at) if time else "",
-            ENGLISH.count(action.recipients),
-            ENGLISH.count(action.parts),
-            cost,
+            t.span(time - plan.made_at) if time else "",
+            t.count(action.recipients),
+            t.count(action.parts),
+            t.money(action.cost),
         )
         yield Row(cells, style, "dim" if style == "dim" else "")
 
 
-def _closing_lines(result: PlanResult) -> Iterator[tuple[str, str | None]]:
+def _closing_lines(result: PlanResult, t: Translator) -> Iterator[tuple[str, str | None]]:
     """The totals and what follows from them, each with its style."""
     plan = result.plan
-    yield plan_totals_line(plan), "bold"
+    yield plan_totals_line(plan, t), "bold"
     if plan.archived:
         yield archived_line(plan), "dim"
     if plan.changes is not None and (changed := changes_text(plan.changes)):
@@ -192,19 +192,19 @@ def _closing_lines(result: PlanResult) -> Iterator[tuple[str, str | None]]:
         yield f"not valid: {count_line(plan.problems)}; nothing will be sent", "bold red"
         return
     if result.balance is not None and result.balance_after is not None:
-        balance = f"balance {money(result.balance)} {plan.currency}"
+        balance = f"balance {t.money(result.balance)} {plan.currency}"
         if result.funds is Funds.TOO_LOW:
             yield f"{balance} is too low: apply will refuse the whole plan", "bold red"
         elif result.funds is Funds.THIS_APPLY:
             yield f"{balance} is too low for what is approved: top up before it is handed over", "bold yellow"
         else:
             yield (
-                f"{balance}, {balance_after_text(plan, result.balance_after, ENGLISH)}{list_costs(plan.committed)}",
+                f"{balance}, {balance_after_text(plan, result.balance_after, t)}{list_costs(plan.committed)}",
                 None,
             )
     if result.scheduled:
         first = result.scheduled[0]
-        yield f"first scheduled mailing: {first.address}, {ENGLISH.span(first.wait)}", None
+        yield f"first scheduled mailing: {first.address}, {t.span(first.wait)}", None
 
 
 def plan_totals_line(plan: Plan, t: Translator = ENGLISH) -> str:

@@ -192,6 +192,14 @@ def cost_text(plan: Plan, base: Base, t: Translator) -> str:
     return f"{cost} ({change})" if change else cost
 
 
+def with_money_of(result: PlanResult, t: Translator) -> Translator:
+    """Return `t` so that all amounts of a plan are written with equally many decimals."""
+    actions = result.plan.actions
+    waves = (wave.cost for action in actions for wave in action.waves)
+    variants = (variant.cost for action in actions for variant in action.variants)
+    return t.aligning([*(action.cost for action in actions), *waves, *variants, result.balance])
+
+
 def local_and_utc(local: datetime, zone: str | None, t: Translator) -> tuple[str, str]:
     """A time as `Mon 1 Mar 2027 10:00 Europe/Minsk` and `07:00 UTC`.
 

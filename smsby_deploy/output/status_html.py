@@ -51,6 +51,7 @@ class Section:
 
 def status_html(report: StatusReport, *, currency: str | None, zone: str, t: Translator = ENGLISH) -> str:
     """The page. `zone` is the account's time zone, in which sms.by writes its times."""
+    t = t.aligning(cost for one in report.mailings for cost in (one.cost, one.details.planned_cost))
     return page_template("status.html.j2").render(
         language=t.language,
         gettext=t.gettext,
@@ -91,7 +92,7 @@ def _tiles(report: StatusReport, currency: str | None, t: Translator) -> list[tu
         (t.gettext("recipients"), t.count(totals.recipients)),
         (t.gettext("delivered"), t.share(totals.delivered, totals.due)),
         (t.gettext("not final yet"), t.count(totals.waiting)),
-        (f"{cost}, {currency}" if currency else cost, "?" if totals.cost is None else t.money(totals.cost)),
+        (f"{cost}, {currency}" if currency else cost, t.money(totals.cost)),
     ]
 
 
@@ -249,18 +250,16 @@ def _costs(report: StatusReport, currency: str | None, t: Translator) -> Section
         planned: [float(mailing.details.planned_cost or 0) for mailing in by_cost],
         billed: [float(mailing.cost or 0) for mailing in by_cost],
     }
-    planned_costs = t.aligned([mailing.details.planned_cost for mailing in priced])
-    billed_costs = t.aligned([mailing.cost for mailing in priced])
     rows = (
         (
             mailing.name,
             t.count(mailing.details.planned_parts),
             t.count(mailing.parts),
-            planned_cost,
-            billed_cost,
+            t.money(mailing.details.planned_cost),
+            t.money(mailing.cost),
             _difference(mailing, t),
         )
-        for mailing, planned_cost, billed_cost in zip(priced, planned_costs, billed_costs, strict=True)
+        for mailing in priced
     )
     unit = f", {currency}" if currency else ""
     heads = (t.gettext("mailing"), t.gettext("parts planned"), t.gettext("parts billed"))
@@ -281,4 +280,4 @@ def _difference(mailing: MailingStatus, t: Translator) -> str:
         return t.gettext("not yet")
     if billed is None or planned is None:
         return "?"
-    return t.signed(billed - planned) if billed != planned else "0"
+    return t.signed(billed - planned)

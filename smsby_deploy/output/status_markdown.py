@@ -23,15 +23,15 @@ def status_markdown(report: StatusReport, currency: str | None = None, t: Transl
     """
     if not report.mailings:
         return f"{t.gettext('The lock records no mailings.')}\n"
-    costs = t.aligned([mailing.cost for mailing in report.mailings])
+    t = t.aligning(mailing.cost for mailing in report.mailings)
     ahead = t.sentence(ahead_line(report))
     pieces = [
         Piece(f"**{escape(status_totals_line(report, currency, t))}**{ahead and f', {ahead}'}\n\n"),
         Piece(table_row(_columns(t))),
         Piece("|---|---|---|" + "---:|" * 7 + "\n"),
     ]
-    for mailing, cost in zip(report.mailings, costs, strict=True):
-        pieces.append(Piece(_row(mailing, report, cost, t), 2, "mailing"))
+    for mailing in report.mailings:
+        pieces.append(Piece(_row(mailing, report, t), 2, "mailing"))
     differences = [
         Piece(f"- ⚠️ **{escape(mailing.name)}** {escape(t.sentence(difference.text))}\n", 1, "difference")
         for mailing in report.mailings
@@ -79,7 +79,7 @@ def status_word(word: str, t: Translator) -> str:
     return t.name(_OWN_WORDS[word]) if word in _OWN_WORDS else word
 
 
-def _row(mailing: MailingStatus, report: StatusReport, cost: str, t: Translator) -> str:
+def _row(mailing: MailingStatus, report: StatusReport, t: Translator) -> str:
     counts = mailing.by_kind
     del counts["other"], counts["later"]
     other = ", ".join(
@@ -93,6 +93,6 @@ def _row(mailing: MailingStatus, report: StatusReport, cost: str, t: Translator)
             t.count(mailing.recipients),
             *map(t.count, counts.values()),
             other or "0",
-            cost,
+            t.money(mailing.cost),
         ]
     )

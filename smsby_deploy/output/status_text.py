@@ -62,12 +62,12 @@ def write_status(
         console.print("no mailings: the lock records none that match")
         return
     symbols = _symbols(stream)
-    costs = ENGLISH.aligned([mailing.cost for mailing in report.mailings])
-    for mailing, cost in zip(report.mailings, costs, strict=True):
-        price = f"{cost} {currency or ''}".rstrip() if mailing.cost is not None else ""
+    t = ENGLISH.aligning(mailing.cost for mailing in report.mailings)
+    for mailing in report.mailings:
+        price = f"{t.money(mailing.cost)} {currency or ''}".rstrip() if mailing.cost is not None else ""
         _write_mailing(mailing, report, console, price, symbols)
     console.print()
-    console.print(status_totals_line(report, currency), style="bold", soft_wrap=True)
+    console.print(status_totals_line(report, currency, t), style="bold", soft_wrap=True)
     if ahead := ahead_line(report):
         console.print(ahead, soft_wrap=True)
     if report.running:

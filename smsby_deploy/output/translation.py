@@ -6,13 +6,13 @@ there is no compiled copy that could be outdated. Machine formats are never tran
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from functools import cache
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from smsby_deploy.resources import catalog_file
 from smsby_deploy.wording import Sentence, fill, money, sentence
@@ -25,17 +25,18 @@ _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _DAY = "d MMMM y"  # patterns of Unicode's LDML, as Babel takes them
 _MINUTES = f"{_DAY}, HH:mm"
 _DAY_AND_MINUTES = f"EEE {_MINUTES}"
-_MONEY = "#,##0.00#######"
 
 
 @dataclass(frozen=True)
 class Translator:
     """English: every method returns what the code says.
 
-    A message is an English template of `wording.sentence`, and its key in the catalogs.
+    A message is an English template of `wording.sentence`, and its key in the catalogs. Amounts of money have at least
+    `decimals` digits after the point.
     """
 
     language: str = "en"
+    decimals: int = 2
     minus: ClassVar[str] = "-"
 
     def gettext(self, template: str, /, **values: object) -> str:
@@ -62,24 +63,19 @@ class Translator:
         """A number that is written in English, with the separators of this language."""
         return text
 
-    def money(self, amount: Decimal) -> str:
-        return money(amount)
+    def aligning(self, amounts: Iterable[Decimal | None]) -> Self:
+        """Return this language, with the decimals of the most exact of `amounts`."""
+        needed = (len(money(one).partition(".")[2]) for one in amounts if one is not None)
+        return replace(self, decimals=max(needed, default=self.decimals))
+
+    def money(self, amount: Decimal | None) -> str:
+        """An amount of money; `?` if it is unknown."""
+        return "?" if amount is None else money(amount, self.decimals)
 
     def signed(self, amount: Decimal) -> str:
-        """`amount` with its sign: `+9.88`, `-0.364`."""
-        return f"{self.minus if amount < 0 else '+'}{self.money(abs(amount))}"
-
-    def aligned(
-        self, amounts: Sequence[Decimal | None], exact: Sequence[Decimal | None] | None = None
-    ) -> list[str]:
-        """Format `amounts` for a table column, with equal decimals: `1,234.50`; None is `?`.
-
-        With `exact`, those amounts decide the number of decimals, and the others are rounded.
-        """
-        decisive = amounts if exact is None else exact
-        known = [money(amount) for amount in decisive if amount is not None]
-        digits = max((len(text.partition(".")[2]) for text in known), default=2)
-        return ["?" if amount is None else self.number(f"{amount:,.{digits}f}") for amount in amounts]
+        """`amount` with its sign: `+9.88`, `-0.364`, `0.00`."""
+        sign = self.minus if amount < 0 else "+" if amount else ""
+        return f"{sign}{self.money(abs(amount))}"
 
     def share(self, part: int, whole: int) -> str:
         """A percentage, rounded down, so that 100.0% means all; `-` if `whole` is 0."""
@@ -152,10 +148,13 @@ class _Catalog(Translator):
 
         return "?" if value is None else format_decimal(value, locale=self.locale)
 
-    def money(self, amount: Decimal) -> str:
+    def money(self, amount: Decimal | None) -> str:
         from babel.numbers import format_decimal
 
-        return format_decimal(amount, _MONEY, self.locale, decimal_quantization=False)
+        if amount is None:
+            return "?"
+        pattern = f"#,##0.{'0' * self.decimals}#######"
+        return format_decimal(amount, pattern, self.locale, decimal_quantization=False)
 
     def number(self, text: str) -> str:
         from babel.numbers import get_decimal_symbol, get_group_symbol

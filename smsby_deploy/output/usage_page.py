@@ -84,20 +84,13 @@ def _columns(report: UsageReport, rows: list[UsageRow], t: Translator) -> dict[s
     row. Variants are compared by their deliveries, even if none is known yet; sms.by does not report the cost of one.
     """
     kinds = {grouping.kind for grouping in report.groupings}
-    differences = [row.difference for row in rows]
-    marks = [_mark(row.planned) or _mark(row.billed) for row in rows]
-    exact = [one for one, mark in zip(differences, marks, strict=True) if not mark]
-    signs = [
-        "" if one is None else f"{mark}{'+' if one > 0 else ''}"
-        for one, mark in zip(differences, marks, strict=True)
-    ]
+    amounts = (row.sums[name] for row in (*report.rows, *rows) for name in MONEY)
+    t = t.aligning(one.total for one in amounts if not one.estimated)
     columns = {"mailings": [t.count(row.mailings) for row in rows]}
     for name in SUMS:
         columns[name] = _texts([row.sums[name] for row in rows], t, is_money=name in MONEY)
         if name == "billed":
-            columns["difference"] = [
-                sign + text for sign, text in zip(signs, t.aligned(differences, exact), strict=True)
-            ]
+            columns["difference"] = [_difference_text(row, t) for row in rows]
     columns["share"] = [_share_text(row, t) for row in rows]
     columns["not sent"] = [t.count(row.not_sent) for row in rows]
     without = {"mailings"} if GroupKind.MAILING in kinds else set()
@@ -114,13 +107,19 @@ def _columns(report: UsageReport, rows: list[UsageRow], t: Translator) -> dict[s
 def _texts(sums: list[Sum], t: Translator, *, is_money: bool) -> list[str]:
     totals = [one.total for one in sums]
     if is_money:
-        texts = t.aligned(totals, [one.total for one in sums if not one.estimated])
+        texts = [t.money(one if one is None else round(one, t.decimals)) for one in totals]
     else:
         texts = [t.count(one if one is None else int(one)) for one in totals]
     return [
         f"{_mark(one)}{text}{'+' if one.missing and one.total is not None else ''}"
         for text, one in zip(texts, sums, strict=True)
     ]
+
+
+def _difference_text(row: UsageRow, t: Translator) -> str:
+    if row.difference is None:
+        return "?"
+    return f"{_mark(row.planned) or _mark(row.billed)}{t.signed(round(row.difference, t.decimals))}"
 
 
 def _mark(one: Sum) -> str:

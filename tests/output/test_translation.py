@@ -255,8 +255,9 @@ def test_russian_numbers_money_and_times() -> None:
     t = translator("ru")
     assert (t.count(12345), t.count(None)) == ("12\u00a0345", "?")
     assert (t.money(Decimal("1234.5")), t.signed(Decimal("-0.364"))) == ("1\u00a0234,50", "−0,364")
-    assert t.aligned([Decimal("1.5"), None, Decimal("1234.125")]) == ["1,500", "?", "1\u00a0234,125"]
-    assert t.aligned([Decimal("-1.5")]) == ["−1,50"]
+    amounts = [Decimal("1.5"), None, Decimal("1234.125")]
+    assert list(map(t.aligning(amounts).money, amounts)) == ["1,500", "?", "1\u00a0234,125"]
+    assert t.signed(Decimal("-1.5")) == "−1,50"
     assert (t.share(9, 10), t.share(0, 0)) == ("90,0\u00a0%", "–")
     assert t.day_and_time(datetime(2026, 12, 1, 10, tzinfo=UTC)) == "вт 1 декабря 2026, 10:00"
     assert t.name(ActionKind.BLOCKED) == "заблокирована"
@@ -271,6 +272,14 @@ def test_russian_numbers_money_and_times() -> None:
 def test_share_never_rounds_up_to_all(part: int, whole: int, text: str) -> None:
     """100.0% is shown only for every recipient, and never by rounding up."""
     assert ENGLISH.share(part, whole) == text
+
+
+def test_amounts_of_an_output_have_equally_many_decimals() -> None:
+    """The most exact amount decides the decimals of all, totals and differences included."""
+    t = ENGLISH.aligning([Decimal("0.13"), None, Decimal("0.078")])
+    assert list(map(t.money, (Decimal("0.13"), None, Decimal("1234.5")))) == ["0.130", "?", "1234.500"]
+    assert list(map(t.signed, map(Decimal, ("0.5", "-0.5", "0")))) == ["+0.500", "-0.500", "0.000"]
+    assert ENGLISH.aligning([None]).money(Decimal(1)) == "1.00"
 
 
 def test_count_of_an_unknown_count() -> None:

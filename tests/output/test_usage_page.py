@@ -53,13 +53,15 @@ def test_usage_marks_estimates() -> None:
 
 
 def test_usage_rounds_estimates() -> None:
-    """Estimates have as many decimals as exact figures, at least two, even if the whole column is estimated."""
+    """Estimates have as many decimals as the exact figures of all columns, even if a whole column is estimated."""
     exact = replace(USAGE.rows[0], planned=Sum(Decimal("0.026")), billed=Sum(Decimal("0.02600")))
     share = replace(exact, planned=Sum(Decimal("7.190296"), 0, 1))
     shown = usage_markdown(replace(USAGE, rows=(exact, share), totals=()))
-    assert "| 0.026 | 0.026 | 0.00 |" in shown
-    assert "| ~7.190 | 0.026 | ~-7.16 |" in shown
-    assert "| ~7.19 | 0.026 | ~-7.16 |" in usage_markdown(replace(USAGE, rows=(share,), totals=()))
+    assert "| 0.026 | 0.026 | 0.000 |" in shown
+    assert "| ~7.190 | 0.026 | ~-7.164 |" in shown
+    assert "| ~7.190 | 0.026 | ~-7.164 |" in usage_markdown(replace(USAGE, rows=(share,), totals=()))
+    estimated = replace(share, billed=Sum(Decimal("7.190296"), 0, 1))
+    assert "| ~7.19 | ~7.19 | ~0.00 |" in usage_markdown(replace(USAGE, rows=(estimated,), totals=()))
 
 
 def test_usage_html_shows_values_as_text() -> None:
