@@ -62,7 +62,7 @@ def page(tmp_path: Path) -> str:
 def _write(folder: Path, language: str) -> str:
     path = folder / "status.html"
     shown = translator(language)
-    text = status_html(examples.status(), currency="BYN", tool="smsby-deploy", zone="Europe/Minsk", t=shown)
+    text = status_html(examples.status(), currency="BYN", zone="Europe/Minsk", t=shown)
     path.write_text(text, encoding="utf-8")
     return path.as_uri()
 
@@ -101,7 +101,7 @@ def test_tiles_of_a_usage_page_hold_their_figures(chrome: Chrome, tmp_path: Path
     """With seven figures in a row, a cost divided by recipients, which has six decimals, stays in its tile."""
     row = replace(USAGE_BY_VARIANT.totals[0], planned=Sum(Decimal("50.116296")), not_sent=100)
     path = tmp_path / "usage.html"
-    path.write_text(usage_html(replace(USAGE_BY_VARIANT, totals=(row,)), tool="x"), encoding="utf-8")
+    path.write_text(usage_html(replace(USAGE_BY_VARIANT, totals=(row,))), encoding="utf-8")
     show(chrome, path.as_uri(), (1100, 900))
     assert chrome.execute_script(_TILES) == ["50.116296", []]
 
