@@ -31,6 +31,7 @@ from smsby_deploy.apply.single_sender import SingleSender
 from smsby_deploy.apply.upload_sender import UploadSender, upload_of
 from smsby_deploy.apply.worker_pool import WorkerPool
 from smsby_deploy.config.declarations import Mailing, Project
+from smsby_deploy.config.project_files import PROJECT_FILE
 from smsby_deploy.config.project_loader import LoadedProject
 from smsby_deploy.config.sources import ContactList
 from smsby_deploy.errors import (
@@ -135,7 +136,7 @@ class _ApplyRun:
     ) -> None:
         self._plan = plan = ready.plan
         self._project = project = loaded.project
-        freeze = FreezeWatch(project.root / project.file, project.environment.name, request.clock)
+        freeze = FreezeWatch(project.root / PROJECT_FILE, project.environment.name, request.clock)
         self._mailings = loaded.project.by_address
         self._recorder = open_recorder(request, loaded, plan, held, is_handing_over=ready.is_handing_over)
         self._context = ApplyContext(

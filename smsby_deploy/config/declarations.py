@@ -325,7 +325,6 @@ class Project(NamedTuple):
     suppress: tuple[OptOuts, ...]
     lock: Path
     campaigns: tuple[Campaign, ...]
-    file: str = "smsby.yaml"
     locations: Mapping[str, Location] = MappingProxyType({})
     test_phones: tuple[str, ...] | None = None
     settle_after: timedelta = timedelta(hours=72)

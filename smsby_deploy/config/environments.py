@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from smsby_deploy.config.project_files import project_file
+from smsby_deploy.config.project_files import PROJECT_FILE, project_file
 from smsby_deploy.config.schema import check_document
 from smsby_deploy.config.yaml_nodes import YamlMap, read_yaml
 from smsby_deploy.errors import FilesInvalid, SmsbyUnavailable, TokenRefused, UsageError
@@ -62,7 +62,7 @@ class Environment(NamedTuple):
 
     name: str = PRODUCTION
     url: str = "https://app.sms.by"
-    url_location: Location = Location("smsby.yaml")
+    url_location: Location = Location(PROJECT_FILE)
     token_env: str | None = "SMSBY_TOKEN"
     is_limited: bool = False  # only test phones are sent to
 
@@ -159,7 +159,7 @@ def find_lock_places(root: Path, environ: Mapping[str, str]) -> list[LockPlace]:
 
     `root` is the folder of a valid project.
     """
-    document = read_yaml(root / "smsby.yaml", "smsby.yaml")
+    document = read_yaml(root / PROJECT_FILE, PROJECT_FILE)
     names = [name for name in (PRODUCTION, *document.get("environments", ())) if name != SANDBOX]
     places = ((name, *lock_in(document, name, environ)) for name in dict.fromkeys(names))
     return [LockPlace(root / lock, name, shared) for name, lock, shared in places]

@@ -172,7 +172,7 @@ def check_environments(
 
 def campaign_inputs(project: Project, mailing: Mailing) -> tuple[Path, ...]:
     """Return the files that determine a mailing; suppression files are not among them."""
-    names = [project.file, mailing.file]
+    names = [PROJECT_FILE, mailing.file]
     if isinstance(mailing.audience, RecipientsFile):
         names.append(mailing.audience.name)
     elif isinstance(mailing.audience, RecipientsParquet):

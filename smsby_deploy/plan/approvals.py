@@ -19,6 +19,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 from smsby_deploy.config.declarations import ApprovalPolicy, ApprovalRule, Guardrails, Mailing, Project
+from smsby_deploy.config.project_files import PROJECT_FILE
 from smsby_deploy.config.project_loader import campaign_inputs
 from smsby_deploy.errors import SmsbyDeployError
 from smsby_deploy.git import Author, find_author
@@ -266,7 +267,7 @@ class ApprovalCheck:
         root = self.project.root
         inputs = (path for path in campaign_inputs(self.project, mailing) if path.is_relative_to(root))
         lists = (path.relative_to(root).as_posix() for path in inputs)
-        found = {file: self._author_of(file) for file in lists if file not in (*authors, self.project.file)}
+        found = {file: self._author_of(file) for file in lists if file not in (*authors, PROJECT_FILE)}
         return authors | {file: author for file, author in found.items() if author.email}
 
     def _author_of(self, file: str) -> Author:

@@ -151,7 +151,7 @@ class PlanResult:
             location = locations.get(action.address)
             found.append(Problem(Severity.ERROR, "BLOCKED", action.reason, action.address, location))
         if self.refusal is not None:
-            location = project.locations.get(f"guardrails.{self.refusal.key}", Location(project.file))
+            location = project.locations.get(f"guardrails.{self.refusal.key}", Location(PROJECT_FILE))
             found.append(Problem(Severity.ERROR, "REFUSED", self.refusal.message, location=location))
         return (*found, *self._changes(project.locations))
 

@@ -14,6 +14,7 @@ from itertools import chain
 from pathlib import Path
 
 from smsby_deploy.config.declarations import Mailing, Project
+from smsby_deploy.config.project_files import PROJECT_FILE
 from smsby_deploy.config.project_loader import LoadedProject, campaign_inputs
 from smsby_deploy.config.sources import RecipientsFile
 from smsby_deploy.digest_key import DIGEST_KEY
@@ -42,7 +43,7 @@ _BY_TIME = frozenset(  # what a mailing becomes when its window opens
 
 def input_paths(project: Project, mailings: Iterable[Mailing]) -> set[Path]:
     """Return the files of the project that `mailings` depend on; they may be missing."""
-    paths: set[Path] = {project.root / project.file, *(source.path for source in project.suppression_files)}
+    paths: set[Path] = {project.root / PROJECT_FILE, *(source.path for source in project.suppression_files)}
     for mailing in mailings:
         paths.update(campaign_inputs(project, mailing))
         paths.update(project.root / name for name in included_texts(mailing.text))
