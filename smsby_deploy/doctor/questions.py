@@ -104,7 +104,7 @@ def ask_for_names(look: Examination) -> tuple[dict[str, int], tuple[SubscriberLi
     except ApiError:
         look.miss(FactName.SENDERS, gap_of(answer), "getAlphanames")
     lists: tuple[SubscriberList, ...] = ()
-    answer, _ = _find_style(look, "getSubscriberLists", {})
+    answer = _find_style(look, "getSubscriberLists", {})
     try:
         if not answer.accepts_token:
             raise ApiError("no lists", status=answer.status)
@@ -117,39 +117,31 @@ def ask_for_names(look: Examination) -> tuple[dict[str, int], tuple[SubscriberLi
 
 def ask_for_call_styles(look: Examination) -> None:
     """Learn where the parameters of a POST are read, by free calls with ids that do not exist."""
-    deviations: dict[str, str] = {}
-    is_found = False
-    questions: tuple[tuple[str, dict[str, Any]], ...] = (
-        ("statusBulkSms", {"uuid": _NO_UUID}),
-        ("confirmSendMessageByList", {"message_id": _NO_ID, "confirm": 0}),
-        ("getSubscriberLists", {}),
+    answers = (
+        _find_style(look, "statusBulkSms", {"uuid": _NO_UUID}),
+        _find_style(look, "confirmSendMessageByList", {"message_id": _NO_ID, "confirm": 0}),
+        _find_style(look, "getSubscriberLists", {}),
     )
-    for name, params in questions:
-        answer, style = _find_style(look, name, params)
-        if not _is_read(answer):
-            continue
-        is_found = True
-        if style is not None:
-            deviations |= dict.fromkeys((name, *_LIKE[name]), style.value)
-    look.learn(FactName.CALL_STYLES, deviations if is_found else None, "statusBulkSms", Gap.UNDECIDED)
+    deviations = {name: style.value for name, style in look.call_styles.items() if style is not None}
+    known = deviations if any(map(_is_read, answers)) else None
+    look.learn(FactName.CALL_STYLES, known, "statusBulkSms", Gap.UNDECIDED)
 
 
-def _find_style(look: Examination, name: str, params: dict[str, Any]) -> tuple[Answer, CallStyle | None]:
+def _find_style(look: Examination, name: str, params: dict[str, Any]) -> Answer:
     """Call a method as documented, then in other styles, until its parameters are read.
 
     Returns the answer to the style that works, or to the documented one if none does.
     """
     first = look.call(name, params)
-    if name in look.call_styles or _is_read(first):
-        return first, look.call_styles.setdefault(name, None)
-    others = (CallStyle.POST_FORM, CallStyle.POST_QUERY, CallStyle.POST_JSON, CallStyle.GET)
-    for style in others if name == "getSubscriberLists" else others[:3]:
-        answer = look.call(name, params, style)
-        if _is_read(answer):
-            look.call_styles |= dict.fromkeys((name, *_LIKE[name]), style)
-            return answer, style
-    look.call_styles[name] = None
-    return first, None
+    if name not in look.call_styles and not _is_read(first):
+        others = (CallStyle.POST_FORM, CallStyle.POST_QUERY, CallStyle.POST_JSON, CallStyle.GET)
+        for style in others if name == "getSubscriberLists" else others[:3]:
+            answer = look.call(name, params, style)
+            if _is_read(answer):
+                look.call_styles |= dict.fromkeys((name, *_LIKE[name]), style)
+                return answer
+    look.call_styles.setdefault(name, None)
+    return first
 
 
 def _is_read(answer: Answer) -> bool:
