@@ -18,13 +18,14 @@ SmsbyDeployError                1   failed
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from smsby_deploy.exit_codes import ExitCode, first_exit_code
 from smsby_deploy.wording import did_you_mean, sentence
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from smsby_deploy.problems import Location, Problem
 
@@ -104,6 +105,17 @@ class PlanRefused(SmsbyDeployError):
     """The plan file is stale, used, edited or unreadable, so it must not be applied."""
 
     exit_code = ExitCode.PLAN_REFUSED
+
+
+@contextmanager
+def unknown_first(is_unknown: Callable[[], bool]) -> Iterator[None]:
+    """Let an error exit with 6 if an earlier outcome `is_unknown` and 6 precedes its code."""
+    try:
+        yield
+    except SmsbyDeployError as error:
+        if is_unknown():
+            error.exit_code = first_exit_code([error.exit_code, ExitCode.OUTCOME_UNKNOWN])
+        raise
 
 
 class OutcomeUnknown(SmsbyDeployError):

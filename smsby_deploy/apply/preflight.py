@@ -7,8 +7,6 @@ and the balance end the run with 6.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from uuid import uuid4
@@ -23,10 +21,9 @@ from smsby_deploy.errors import (
     LockDamaged,
     PlanRefused,
     Refused,
-    SmsbyDeployError,
     UsageError,
+    unknown_first,
 )
-from smsby_deploy.exit_codes import ExitCode, first_exit_code
 from smsby_deploy.lock.archive import with_archived
 from smsby_deploy.lock.binding import check_service
 from smsby_deploy.lock.keyed_digests import check_digest_key
@@ -160,26 +157,15 @@ def make_ready_plan(request: ApplyRequest, loaded: LoadedProject, lock: Lock, ke
         if outdated:
             raise stale_plan(outdated)
     selected = () if reviewed is not None and not select else filter(selector(select), lock.mailings)
-    with _unknown_first(lambda: any(find_unknown(lock, set(selected)))):
+    with unknown_first(lambda: any(find_unknown(lock, set(selected)))):
         client = _connect(request, loaded, lock)
         plan = files.plan(client=client, account=request.account, now=now, new_id=new_id, here=request.here)
     if reviewed is not None and not plan.has_errors:  # invalid files come first
         plan = _as_reviewed(request, reviewed, plan, read_progress(reviewed, lock))
     request.planned(plan)
-    with _unknown_first(lambda: _has_unknown(plan, lock)):
+    with unknown_first(lambda: _has_unknown(plan, lock)):
         _check_whole(loaded.project, plan, client)
     return ReadyPlan(plan, client)
-
-
-@contextmanager
-def _unknown_first(is_unknown: Callable[[], bool]) -> Iterator[None]:
-    """Let an error exit with 6 if an earlier outcome `is_unknown` and 6 precedes its code."""
-    try:
-        yield
-    except SmsbyDeployError as error:
-        if is_unknown():
-            error.exit_code = first_exit_code([error.exit_code, ExitCode.OUTCOME_UNKNOWN])
-        raise
 
 
 def _has_unknown(plan: Plan, lock: Lock) -> bool:

@@ -23,6 +23,7 @@ from smsby_deploy.cli.session import (
     refuse_to_overwrite,
 )
 from smsby_deploy.clock import SystemClock
+from smsby_deploy.errors import unknown_first
 from smsby_deploy.exit_codes import ExitCode, first_exit_code
 from smsby_deploy.output.terminal import output_of, write_parts, write_text
 
@@ -161,15 +162,23 @@ def _collector(
 
     The lock is read each time: another run may be writing it.
     """
+    from smsby_deploy.plan.removed import find_unknown
     from smsby_deploy.plan.selection import removed_from
     from smsby_deploy.status.callbacks import Callbacks, callbacks_path
-    from smsby_deploy.status.collect import StatusOptions, collect_status, read_since
+    from smsby_deploy.status.collect import StatusOptions, collect_status, read_since, select_addresses
     from smsby_deploy.status.final_chunks import final_path, read_final, write_final
 
     clock, project = SystemClock(), loaded.project
     after = read_since(since, now=clock.now(), zone=project.api.account_timezone) if since else None
     account = AccountAccess(project.api, context.environ)
-    store, reader = open_lock(project), account.open_reader()
+    store = open_lock(project)
+
+    def is_unknown() -> bool:
+        lock = store.read()
+        return any(find_unknown(lock, select_addresses(lock, patterns, after)))
+
+    with unknown_first(is_unknown):
+        reader = account.open_reader()
     final = read_final(final_path(project.lock), account.secret())
     callbacks = Callbacks(callbacks_path(project.lock))
 
@@ -187,15 +196,16 @@ def _collector(
             is_removed=removed_from(loaded),
             zone=project.zone,
         )
-        report = collect_status(
-            store.read(),
-            reader,
-            select=patterns,
-            clock=clock,
-            options=options,
-            read_callbacks=callbacks.read,
-            **arguments,
-        )
+        with unknown_first(is_unknown):
+            report = collect_status(
+                store.read(),
+                reader,
+                select=patterns,
+                clock=clock,
+                options=options,
+                read_callbacks=callbacks.read,
+                **arguments,
+            )
         write_final(final_path(project.lock), final, account.secret())
         return report
 

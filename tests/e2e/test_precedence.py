@@ -81,6 +81,19 @@ def test_stale_plan_precedes_the_service(shop: Shop, env: dict[str, str]) -> Non
     assert shop.run("apply", "plan.json", env=env).code == 5
 
 
+def test_unknown_outcome_precedes_the_service(shop: Shop) -> None:
+    """An unknown outcome of a selected mailing comes first, in apply and status, if sms.by cannot be asked about it."""
+    shop.write("sale.yaml", SALE + "  - {name: two, recipients: ['375291111112'], text: Open}\n")
+    assert shop.run("apply", "--select", "sale/two", "--auto-approve").code == 0
+    shop.fault(method="sendBulkSms", mode="502")
+    assert shop.run("apply", "--auto-approve").code == 6
+    for env in ({}, NO_TOKEN):
+        shop.fault(method="getSMSMessages", mode="html", times=99)
+        assert shop.run("status", env=env).code == 6
+        assert shop.run("status", "sale/two", env=env).code == 7
+        assert shop.run("apply", "--auto-approve", env=env).code == 6
+
+
 def test_pattern_without_a_match_precedes_everything(shop: Shop) -> None:
     """A pattern without a match is wrong usage, which comes before every other error."""
     _invalidate(shop)
