@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from errno import ENOSPC
 from pathlib import Path
 from typing import TextIO
 
+from smsby_deploy.clock import SystemClock
 from smsby_deploy.errors import SmsbyDeployError
 from smsby_deploy.problems import Location
 
-NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)  # Windows lacks it; links there need a privilege
-_BINARY = getattr(os, "O_BINARY", 0)
+# Flags for every os.open: no link is followed (on Windows, making one needs a privilege), and Windows translates no line end.
+SAFE_OPEN = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+_IS_WINDOWS = sys.platform == "win32"
 _SHARED, _PRIVATE = 0o644, 0o600
 _NAME_BYTES = 220  # of the file's name kept in that of its temporary file; the limit is 255 in all
 _RESERVED = 64 << 20  # bytes kept free on the disk, so that no other file takes the room of the journal
+_TRIES, _PAUSE = 100, 0.02  # seconds between tries, while another process has a file open
 _SYSTEM_FOLDERS = ("/dev/", "/proc/")
 _MEMORY = "/dev/shm/"  # noqa: S108  # unlike the rest of /dev, it has ordinary files
 
@@ -87,7 +91,7 @@ def _write_or_replace(
         return
     name = path.name.encode(errors="surrogateescape")[:_NAME_BYTES].decode(errors="ignore")
     temporary = path.with_name(f".{name}.{os.urandom(8).hex()}.new")
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | NO_FOLLOW | _BINARY
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | SAFE_OPEN
     try:
         handle = os.open(temporary, flags, _PRIVATE if is_private else _SHARED)
         with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
@@ -96,11 +100,33 @@ def _write_or_replace(
             os.fsync(file.fileno())
         if check is not None:
             check(temporary)
-        temporary.replace(path)
+        _retry_while_open(lambda: temporary.replace(path))
         sync_folder(path.parent)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def remove_file(path: Path) -> None:
+    """Remove the file at `path`, if there is one."""
+    _retry_while_open(lambda: path.unlink(missing_ok=True))
+
+
+def _retry_while_open(change: Callable[[], object]) -> None:
+    """Replace or remove a file.
+
+    On Windows this fails as long as another process has the file open, such as a `status` that reads the lock; nothing tells
+    when it is closed.
+    """
+    for tries_left in reversed(range(_TRIES if _IS_WINDOWS else 1)):
+        try:
+            change()
+        except PermissionError:
+            if not tries_left:
+                raise
+            SystemClock().sleep(_PAUSE)
+        else:
+            return
 
 
 class UnnamedFile:
@@ -125,16 +151,22 @@ class UnnamedFile:
 
     def append(self, content: bytes) -> int:
         """Write `content` at the end if that leaves enough room, and return its place."""
-        disk = os.fstatvfs(self._file.fileno())
-        is_roomy = disk.f_bavail * disk.f_frsize > len(content) + _RESERVED
-        if not is_roomy or self._file.write(content) != len(content):
+        self._file.seek(self.size)
+        if not self._has_room(len(content)) or self._file.write(content) != len(content):
             raise OSError(ENOSPC, os.strerror(ENOSPC))
         self.size += len(content)
         return self.size - len(content)
 
     def read(self, place: int, size: int) -> bytes:
         """Return `size` bytes from `place` on."""
-        return os.pread(self._file.fileno(), size, place)
+        self._file.seek(place)
+        return self._file.read(size)
+
+    def _has_room(self, size: int) -> bool:
+        if _IS_WINDOWS:  # it lacks fstatvfs
+            return True
+        disk = os.fstatvfs(self._file.fileno())
+        return disk.f_bavail * disk.f_frsize > size + _RESERVED
 
 
 def _write(content: str | Callable[[TextIO], None], file: TextIO) -> None:
@@ -167,6 +199,8 @@ def refuse_link(path: Path) -> None:
 
 def sync_folder(folder: Path) -> None:
     """Make the name of a new, renamed or removed file in `folder` durable."""
+    if _IS_WINDOWS:
+        return  # it cannot open folders; NTFS keeps a journal of names
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

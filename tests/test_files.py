@@ -16,8 +16,10 @@ from typing import TextIO
 
 import pytest
 
+from smsby_deploy import files
+from smsby_deploy.clock import SystemClock
 from smsby_deploy.errors import SmsbyDeployError
-from smsby_deploy.files import UnnamedFile, refuse_link, write_file
+from smsby_deploy.files import UnnamedFile, refuse_link, remove_file, write_file
 
 _MEMORY = "/dev/shm"  # noqa: S108
 
@@ -154,3 +156,40 @@ def test_unnamed_file_that_cannot_be_created(tmp_path: Path) -> None:
     """Without its folder there is no file, and nothing to close."""
     with pytest.raises(FileNotFoundError):
         UnnamedFile(tmp_path / "gone")
+
+
+@pytest.mark.parametrize("tries", [1, 5])
+def test_write_file_waits_on_windows_for_a_reader(
+    tries: int, victim: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On Windows a file that another process reads cannot be replaced: that is tried again until it is closed."""
+    monkeypatch.setattr(files, "_IS_WINDOWS", True)
+    refusals = iter([PermissionError(errno.EACCES, "used by another process")] * tries)
+    replace = Path.replace
+
+    def replace_if_closed(source: Path, target: Path) -> Path:
+        for refusal in refusals:
+            raise refusal
+        return replace(source, target)
+
+    monkeypatch.setattr(Path, "replace", replace_if_closed)
+    write_file(victim, "new\n")
+    assert victim.read_text("utf-8") == "new\n"
+    assert list(victim.parent.iterdir()) == [victim]
+
+
+@pytest.mark.parametrize("is_windows", [False, True])
+def test_remove_file_says_that_it_is_used(
+    is_windows: bool, victim: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file that stays open is an error: after two seconds on Windows, at once elsewhere."""
+    monkeypatch.setattr(files, "_IS_WINDOWS", is_windows)
+    began = SystemClock().monotonic()
+
+    def refuse(path: Path, *, missing_ok: bool) -> None:
+        raise PermissionError(errno.EACCES, "used by another process")
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    with pytest.raises(PermissionError):
+        remove_file(victim)
+    assert SystemClock().monotonic() - began == pytest.approx(2 if is_windows else 0, abs=0.1)

@@ -262,7 +262,11 @@ def find_actor(environ: Mapping[str, str]) -> str:
     if not actor:
         try:
             actor = getpass.getuser()
-        except (OSError, KeyError):  # in a container the user may have no name
+        except (
+            OSError,
+            KeyError,
+            ImportError,
+        ):  # in a container, or as a service of Windows, the user may have no name
             actor = "unknown"
     return safe_line(actor)[:_MAX_ACTOR]
 

@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 from smsby_deploy.digest_key import DigestKey
 from smsby_deploy.errors import LockDamaged, SmsbyDeployError
 from smsby_deploy.fault_points import fault_point
-from smsby_deploy.files import NO_FOLLOW, refuse_link, sync_folder, write_file
+from smsby_deploy.files import SAFE_OPEN, refuse_link, sync_folder, write_file
 from smsby_deploy.lock.document_checks import UnknownContent, check_archived
 from smsby_deploy.lock.entry_json import entry_document, read_entry
 from smsby_deploy.lock.keyed_digests import digests_of, rekey_fields, replace_digests
@@ -39,7 +39,6 @@ _START = b'{"sum":"'
 _BEGINNING = 16  # characters of a digest
 _BLOCK = 1 << 16  # bytes
 _RECOVERY = "restore it from git, or from a backup of the shared store; in a merge conflict, keep the lines of both sides"
-_BINARY = getattr(os, "O_BINARY", 0)
 
 
 def archive_path(lock: Path) -> Path:
@@ -260,7 +259,7 @@ def _append(path: Path, text: bytes) -> None:
     """Append whole lines durably, after removing a torn line at the end."""
     if not text:
         return
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | NO_FOLLOW | _BINARY, 0o644)
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | SAFE_OPEN, 0o644)
     try:
         end = os.fstat(handle).st_size
         rest = _last_line(handle, end)

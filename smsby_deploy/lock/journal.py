@@ -22,7 +22,7 @@ from uuid import uuid4
 
 from smsby_deploy.errors import LockDamaged
 from smsby_deploy.fault_points import fault_point
-from smsby_deploy.files import NO_FOLLOW, sync_folder
+from smsby_deploy.files import SAFE_OPEN, sync_folder
 from smsby_deploy.lock.document_checks import UnknownContent, check_events, is_event, storable
 from smsby_deploy.lock.entry_json import read_entry
 from smsby_deploy.lock.events import Event, EventKind, fold_event
@@ -132,7 +132,7 @@ class Journal:
             raise OSError("an earlier line could not be written")
         if self._file is None:
             self._file = os.open(
-                self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | NO_FOLLOW, 0o644
+                self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | SAFE_OPEN, 0o644
             )
             sync_folder(self.path.parent)
         written = os.write(self._file, line)

@@ -25,7 +25,7 @@ from smsby_deploy.clock import Clock
 from smsby_deploy.digest_key import DigestKey
 from smsby_deploy.errors import LockDamaged, LockHeld, Refused, SmsbyDeployError, StoreUnavailable, UsageError
 from smsby_deploy.fault_points import fault_point
-from smsby_deploy.files import refuse_link, write_file
+from smsby_deploy.files import refuse_link, remove_file, write_file
 from smsby_deploy.lock.archive import read_archive
 from smsby_deploy.lock.journal import Journal, open_line
 from smsby_deploy.lock.lease import (
@@ -314,7 +314,7 @@ def _put(stored: Stored, copy: LockStore) -> None:
     try:
         for path, content in files.items():
             if content is None:
-                path.unlink(missing_ok=True)
+                remove_file(path)
             else:
                 path.write_bytes(content)
     except OSError as error:

@@ -16,7 +16,7 @@ from typing import NamedTuple, TextIO
 from smsby_deploy.digest_key import DigestKey
 from smsby_deploy.errors import LockDamaged, LockHeld, Refused, SmsbyDeployError, UsageError
 from smsby_deploy.fault_points import fault_point
-from smsby_deploy.files import refuse_link, sync_folder, write_file
+from smsby_deploy.files import refuse_link, remove_file, sync_folder, write_file
 from smsby_deploy.lock.archive import append_archive, archive_path, rekey_archive
 from smsby_deploy.lock.events import Event, fold
 from smsby_deploy.lock.journal import Journal, read_journal, salvage
@@ -224,8 +224,8 @@ class LockStore:
 
     def clear(self) -> None:
         """Delete the lock and its archive."""
-        self.path.unlink(missing_ok=True)
-        self.archive_path.unlink(missing_ok=True)
+        remove_file(self.path)
+        remove_file(self.archive_path)
         sync_folder(self.path.parent)
 
     def new_journal(self) -> Journal:
@@ -312,7 +312,7 @@ class LockStore:
         try:
             yield
         finally:
-            self.holder_path.unlink(missing_ok=True)
+            remove_file(self.holder_path)
             guard.release()
 
     def _note_holder(self, command: str) -> None:
@@ -356,7 +356,7 @@ class HeldLock:
         if self.lock.lineage is not None:
             self.store.replace(self.lock)
         fault_point("lock.before-journal-removed")
-        self.store.journal_path.unlink()
+        remove_file(self.store.journal_path)
         sync_folder(self.store.path.parent)
         fault_point("lock.after-journal-removed")
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from smsby_deploy.clock import Clock
 from smsby_deploy.errors import ApiError, SmsbyDeployError
-from smsby_deploy.files import NO_FOLLOW, refuse_link
+from smsby_deploy.files import SAFE_OPEN, refuse_link
 from smsby_deploy.privacy import hide_token_parameters, hide_tokens
 
 if TYPE_CHECKING:
@@ -201,7 +201,7 @@ class CallbackLog:
         line = self._format_line(method, target, headers, body)
         with self._lock:
             # Only the owner may read the file: the bodies may contain phones.
-            handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | NO_FOLLOW, 0o600)
+            handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | SAFE_OPEN, 0o600)
             with os.fdopen(handle, "r+b", buffering=0) as file:
                 is_torn, size = _is_torn(file), file.seek(0, os.SEEK_END)
                 self._count_again(size)
