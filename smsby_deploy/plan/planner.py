@@ -69,15 +69,10 @@ def make_plan(
     clock: Clock,
     new_id: str,
     here: Binding | None = None,
-    progress: ReadProgress = NO_PROGRESS,
-    keep: Keep | None = None,
-    observe: Callable[[Mailing], OnBatch] = ignore_mailing,
 ) -> Plan:
     """Plan the mailings that match `select` (all if it is empty).
 
-    Without a client, the plan is made offline: without remote list and ids. With `here`, the lock must belong there. `keep`
-    receives the chunks that may be sent by sendBulkSms; `observe` returns the function that receives a mailing's batches
-    with their texts.
+    Without a client, the plan is made offline: without remote list and ids. With `here`, the lock must belong there.
 
     Raises:
         UsageError: a pattern matches nothing.
@@ -86,15 +81,7 @@ def make_plan(
     """
     begin_run()
     files = measure_files(
-        loaded,
-        select=select,
-        lock=lock,
-        progress=progress,
-        now=clock.now(),
-        keep=keep,
-        observe=observe,
-        runs_tests=True,
-        finds_overlap=keep is None,
+        loaded, select=select, lock=lock, now=clock.now(), runs_tests=True, finds_overlap=True
     )
     files.check_key()
     return files.plan(client=client, account=account, now=clock.now(), new_id=new_id, here=here)
@@ -112,11 +99,11 @@ def measure_files(
     runs_tests: bool = False,
     finds_overlap: bool = False,
 ) -> MeasuredFiles:
-    """Read the audiences and render the texts of the mailings in `select`.
+    """Read the recipients and texts of the mailings in `select`; that needs no server.
 
-    This is the part of a plan that needs no server. The files of mailings that are gone by `now` may be missing or
-    invalid; with None, no mailing is excused. With `runs_tests`, a failed test of a mailing is an error. With
-    `finds_overlap`, the plan counts recipients who are in several of its mailings.
+    The files of mailings that are gone by `now` may be missing or invalid; with None, no mailing is excused. `keep` receives
+    the chunks that may be sent by sendBulkSms; `observe` returns the function that receives a mailing's batches with their
+    texts. With `runs_tests`, a failed test is an error; with `finds_overlap`, recipients of several mailings are counted.
 
     Raises:
         UsageError: a pattern matches nothing.

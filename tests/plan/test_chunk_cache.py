@@ -22,7 +22,7 @@ from smsby_deploy.config.project_loader import LoadedProject, load_project
 from smsby_deploy.lock.records import AppliedBy, ChunkRecord, ChunkState, Entry, Lock
 from smsby_deploy.plan.chunk_cache import ChunkCache
 from smsby_deploy.plan.model import Plan
-from smsby_deploy.plan.planner import make_plan
+from smsby_deploy.plan.planner import measure_files
 from tests.apply.fake_dispatch import VirtualClock
 
 _NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
@@ -48,17 +48,9 @@ def _watch(loaded: LoadedProject) -> OptOutWatch:
     return OptOutWatch(loaded.project, VirtualClock())
 
 
-def _plan(loaded: LoadedProject, kept: ChunkCache) -> Plan:
-    return make_plan(
-        loaded,
-        select=(),
-        client=None,
-        account=None,
-        lock=Lock("shop"),
-        clock=SystemClock(),
-        new_id="p",
-        keep=kept.keep,
-    )
+def _plan(loaded: LoadedProject, kept: ChunkCache, lock: Lock | None = None) -> Plan:
+    files = measure_files(loaded, select=(), lock=lock or Lock("shop"), keep=kept.keep)
+    return files.plan(client=None, account=None, now=SystemClock().now(), new_id="p")
 
 
 def _sent(loaded: LoadedProject, plan: Plan, watch: OptOutWatch, kept: ChunkCache | None) -> list[bytes]:
@@ -206,15 +198,6 @@ def test_chunk_cache_skips_finished_mailings(tmp_path: Path) -> None:
         applied=AppliedBy("2026-11-25T12:00:00+00:00", "p", None, "t"),
     )
     with closing(_keeping(loaded)) as kept:
-        plan = make_plan(
-            loaded,
-            select=(),
-            client=None,
-            account=None,
-            lock=Lock("shop", mailings={mailing.address: entry}),
-            clock=SystemClock(),
-            new_id="p",
-            keep=kept.keep,
-        )
+        plan = _plan(loaded, kept, Lock("shop", mailings={mailing.address: entry}))
         assert [action.action for action in plan.actions] == ["noop"]
         assert not kept.holds("sale/all")

@@ -14,7 +14,7 @@ from smsby_deploy.lock.records import ChunkState, Lock
 from smsby_deploy.lock.serialization import write_lock
 from smsby_deploy.plan.base_comparison import Base, base_of_lock
 from smsby_deploy.plan.model import Plan
-from smsby_deploy.plan.planner import MeasuredFiles
+from smsby_deploy.plan.planner import MeasuredFiles, measure_files
 from smsby_deploy.plan.review import (
     Baseline,
     CheckoutBase,
@@ -26,7 +26,7 @@ from smsby_deploy.plan.review import (
 )
 from smsby_deploy.recipients.phone_set import PhoneSet
 from tests.lock.examples import entry
-from tests.plan.examples import FixedClock, plan_offline
+from tests.plan.examples import NOON, FixedClock
 
 _ROWS = [f"3752912345{number:02},Name{number}" for number in range(10)]
 
@@ -48,7 +48,8 @@ def _write_project(folder: Path, rows: list[str], *, text: str = "Hello, {{ name
 def _review(folder: Path, baseline: Baseline) -> tuple[Plan, PlanReviewer]:
     loaded = load_project(folder, {})
     reviewer = PlanReviewer(loaded.project, baseline)
-    return plan_offline(loaded, observe=reviewer.observe), reviewer
+    files = measure_files(loaded, select=(), lock=Lock("shop"), observe=reviewer.observe)
+    return files.plan(client=None, account=None, now=NOON, new_id="p"), reviewer
 
 
 def _read_base(folder: Path) -> Baseline:

@@ -8,13 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from smsby_deploy.clock import SystemClock
 from smsby_deploy.config.declarations import ApiSettings, Guardrails, Mailing, Price, Project
 from smsby_deploy.config.project_loader import load_project
 from smsby_deploy.config.sources import ContactList, InlineRecipients, TextSource
 from smsby_deploy.errors import UsageError
 from smsby_deploy.lock.records import Lock
-from smsby_deploy.plan.planner import make_plan
+from smsby_deploy.plan.planner import measure_files
 from smsby_deploy.problems import Location
 from smsby_deploy.recipients import audience
 from smsby_deploy.recipients.phone_set import PhoneSet, number_phones
@@ -180,10 +179,7 @@ def _reviews(folder: Path, *, with_samples: bool = True) -> dict[str, MailingRev
     loaded = load_project(folder)
     collector = ReviewCollector(loaded.project)
     lock = Lock(loaded.project.name)
-    make_plan(
-        loaded, select=(), client=None, account=None, lock=lock, clock=SystemClock(), new_id="p",
-        observe=collector.observe,
-    )  # fmt: skip
+    measure_files(loaded, select=(), lock=lock, observe=collector.observe)
     mailings = loaded.project.mailings
     return {mailing.name: collector.review(mailing, with_samples=with_samples) for mailing in mailings}
 
