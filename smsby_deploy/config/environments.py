@@ -183,17 +183,17 @@ def read_lock_place(
     return copy_name(name), shared
 
 
-def read_environment(settings: YamlMap, name: str, locations: Mapping[str, Location]) -> Environment:
-    """Return the environment `name`; `locations` are the places of the keys in its `settings`."""
+def read_environment(settings: YamlMap, name: str) -> Environment:
+    """Return the environment `name`, which has these `settings`."""
     environment = _BUILT_IN.get(name, Environment(name))
     environment = environment._replace(is_limited="only_to" in settings)
     if "token_env" in settings:
         environment = environment._replace(token_env=settings["token_env"])
-    if "url" in settings:
-        return environment._replace(url=settings["url"], url_location=locations["url"])
-    api = settings.get("api") or {}
-    if "url" in api and name != SANDBOX:
-        return environment._replace(url=api["url"], url_location=locations["api.url"])
+    holders = (settings,) if name == SANDBOX else (settings, settings.get("api") or YamlMap(settings.mark))
+    for holder in holders:
+        if "url" in holder:
+            place = Location(PROJECT_FILE, *holder.values_at["url"])
+            return environment._replace(url=holder["url"], url_location=place)
     return environment
 
 

@@ -248,7 +248,7 @@ class _ProjectLoader:
 
     def _api(self) -> ApiSettings:
         settings = {key: value for key, value in (self._document.get("api") or {}).items() if key != "url"}
-        environment = read_environment(self._document, self._environment, self._locations)
+        environment = read_environment(self._document, self._environment)
         if environment.is_limited and not self._document.get("test_phones"):
             message = sentence("only_to: there are no `test_phones`")
             self._log.error("ENVIRONMENT", message, self._locations["only_to"])
@@ -279,7 +279,7 @@ class _ProjectLoader:
 
     def _guardrails(self) -> Guardrails:
         settings = self._document.get("guardrails") or YamlMap((1, 1))
-        return read_guardrails(settings, self._locations, "price" in self._document, self._log)
+        return read_guardrails(settings, "price" in self._document, self._log)
 
     def _campaigns(self, context: CampaignContext) -> tuple[Campaign, ...]:
         """Return the valid campaigns; mailings that are not valid are kept in `_flawed`."""

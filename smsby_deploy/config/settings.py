@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
@@ -48,13 +47,11 @@ def check_project_name(name: str, location: Location, log: ProblemLog) -> None:
         log.error("PROJECT_NAME", message, location)
 
 
-def read_guardrails(
-    rails: YamlMap, locations: Mapping[str, Location], has_price: bool, log: ProblemLog
-) -> Guardrails:
-    """Read the mapping `guardrails`; `locations` places each key, e.g. `guardrails.max_cost`."""
+def read_guardrails(rails: YamlMap, has_price: bool, log: ProblemLog) -> Guardrails:
+    """Read the mapping `guardrails`; a limit of money without a price is an error."""
 
     def at(key: str) -> Location:
-        return locations[f"guardrails.{key}"]
+        return Location(PROJECT_FILE, *rails.values_at[key])
 
     for key in ("max_cost", "budget"):
         if key in rails and not has_price:
