@@ -223,9 +223,7 @@ def _key(lock: Lock, event: Event) -> Lock:
 def _rekey(lock: Lock, event: Event) -> Lock:
     digests: dict[str, str] = event["digests"]
     mailings = {address: replace_digests(entry, digests) for address, entry in lock.mailings.items()}
-    return replace(
-        lock, mailings=mailings, digest_key=event["digest_key"], sealed=event["sealed"], rekeyed=True
-    )
+    return replace(lock, mailings=mailings, digest_key=event["digest_key"], sealed=event["sealed"])
 
 
 def _end(lock: Lock, event: Event) -> Lock:

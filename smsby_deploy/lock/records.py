@@ -371,7 +371,6 @@ class Lock:
     # sealed with that key. After a rotation, chunks keep the fingerprints that sms.by knows.
     digest_key: str | None = None
     sealed: dict[str, str] = field(default_factory=dict)
-    rekeyed: bool = False
     archived: int = 0  # how many mailings were moved to the archive
     archive: Path | bytes | None = field(default=None, repr=False, compare=False)
 

@@ -30,7 +30,7 @@ _FORMAT_KEY = re.compile(rb'"format"\s*:\s*"smsby-lock"')
 VERSION = 1
 _BINDING = ("environment", "service", "account")  # absent from older locks and from locks not yet bound
 # Absent from locks without a digest key, or without an archive.
-_OPTIONAL = ("digest_key", "sealed", "rekeyed", "archived")
+_OPTIONAL = ("digest_key", "sealed", "archived")
 # A lock is indented JSON with escaped line breaks in values, so none of its lines begins like this.
 _CONFLICT_MARKER = b"<<<<<<< "
 _MAILINGS = "mailings"
@@ -287,7 +287,6 @@ def _read_document(document: dict[str, Any], mailings: Mailings) -> Lock:
         **{key: document.get(key) for key in _BINDING},
         digest_key=document.get("digest_key"),
         sealed=document.get("sealed", {}),
-        rekeyed=document.get("rekeyed", False),
         archived=document.get("archived", 0),
         mailings=mailings,
         applies=tuple(Apply(**apply) for apply in document["applies"]),
