@@ -7,8 +7,9 @@ phone. So, unlike a send, both are retried, and up to `concurrency` calls are in
 
 from __future__ import annotations
 
-import itertools
+from abc import abstractmethod
 from dataclasses import replace
+from typing import Any
 
 from smsby_deploy.apply.contact_reader import ContactBatch, ContactReader, Contacts
 from smsby_deploy.apply.context import ApplyContext, Event
@@ -16,14 +17,12 @@ from smsby_deploy.apply.dispatcher import Dispatcher
 from smsby_deploy.apply.send_request import SendRequest
 from smsby_deploy.apply.shutdown import StopSending
 from smsby_deploy.config.declarations import Mailing
-from smsby_deploy.errors import ApiError, SmsbyDeployError, SmsbyUnavailable, TokenRefused
+from smsby_deploy.errors import ApiError, SmsbyUnavailable
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.records import UploadRecord
 from smsby_deploy.smsby.outcome import Outcome, OutcomeKind
 from smsby_deploy.smsby.parsers import ImportReport, SubscriberList
-from smsby_deploy.smsby.retry import SEND_RETRIES
-from smsby_deploy.smsby.send_client import PreparedSend
-from smsby_deploy.smsby.transport import AnswerLost
+from smsby_deploy.smsby.send_client import PreparedSend, SendClient
 from smsby_deploy.wording import counted, sentence
 
 _MAX_LINES = 20  # invalid contacts reported per mailing
@@ -33,13 +32,21 @@ class UploadRejected(Exception):
     """sms.by rejected the list or its contacts; nothing was sent."""
 
 
+def subscriber_lists(client: SendClient) -> tuple[SubscriberList, ...]:
+    """Return the account's lists; StopSending if they cannot be read."""
+    try:
+        return client.get_subscriber_lists()
+    except (SmsbyUnavailable, ApiError) as error:
+        what = sentence("not sent: the lists at sms.by could not be read: {why}", why=error.message)
+        raise StopSending(what, ExitCode.UNREACHABLE) from error
+
+
 class ListFiller:
     """Creates and fills lists, and records the progress after every call."""
 
     def __init__(self, context: ApplyContext, dispatcher: Dispatcher, reader: ContactReader) -> None:
         self._context = context
         self._client = context.client
-        self._recorder = context.recorder
         self._dispatcher = dispatcher
         self._reader = reader
 
@@ -56,86 +63,23 @@ class ListFiller:
             UploadRejected: sms.by rejected the list or a batch.
             StopSending: sms.by did not answer, or a signal asked to stop.
         """
+        progress = _Progress(self._context, mailing, contacts.count, upload)
         if upload.list_id is None or not self._exists(upload.list_id, contacts):
-            upload = self._make_list(mailing, contacts, upload)
-        return self._upload_contacts(mailing, contacts, upload)
-
-    def subscriber_lists(self) -> tuple[SubscriberList, ...]:
-        """Return the account's lists; StopSending if they cannot be read."""
-        try:
-            return self._client.get_subscriber_lists()
-        except (SmsbyUnavailable, ApiError) as error:
-            what = sentence("not sent: the lists at sms.by could not be read: {why}", why=error.message)
-            raise StopSending(what, ExitCode.UNREACHABLE) from error
+            self._dispatcher.send(ListRequest(self._client, progress, contacts.list_name))
+        self._context.advance(progress.upload.uploaded)
+        batches = self._reader.batches(mailing, contacts, progress.upload.uploaded)
+        self._dispatcher.send_all(
+            ContactsRequest(self._client, self._reader, progress, batch) for batch in batches
+        )
+        return progress.upload
 
     def _exists(self, list_id: int, contacts: Contacts) -> bool:
         """Whether the recorded list still exists and belongs to us.
 
         It may have been deleted, or its id may belong to a list of another account.
         """
-        lists = self.subscriber_lists()
+        lists = subscriber_lists(self._client)
         return any(one.id == list_id and one.name.strip() == contacts.list_name for one in lists)
-
-    def _make_list(self, mailing: Mailing, contacts: Contacts, upload: UploadRecord) -> UploadRecord:
-        """Use the list with the right name if sms.by has one, otherwise create it.
-
-        The list is looked up before every try.
-        """
-        name = contacts.list_name
-        for tries in itertools.count(1):
-            self._context.shutdown.check()
-            found = next((one.id for one in self.subscriber_lists() if one.name.strip() == name), None)
-            list_id = self._create_list(mailing, name, upload, tries) if found is None else found
-            if list_id is not None:
-                upload = replace(upload, list_id=list_id, uploaded=0, invalid=0, found=found is not None)
-                self._recorder.note_upload((mailing.address, 0), upload, error=None)
-                self._context.say(_event(mailing, f"its list at sms.by is {list_id}"))
-                return upload
-        raise AssertionError("the policy ends the retries")
-
-    def _create_list(self, mailing: Mailing, name: str, upload: UploadRecord, tries: int) -> int | None:
-        """Return the id of a new list; None, after a pause, if sms.by did not answer.
-
-        The try writes its intent and its result to the journal.
-        """
-        ref = (mailing.address, 0)
-        self._recorder.intent([ref], "list")
-        answer = self._ask_for_list(name)
-        if not isinstance(answer, SmsbyDeployError):
-            return answer
-        self._recorder.note_upload(ref, upload, error=answer.message)
-        if isinstance(answer, ApiError):
-            raise UploadRejected(answer.message) from answer
-        retry_after = answer.retry_after if isinstance(answer, SmsbyUnavailable) else None
-        pause = SEND_RETRIES.pause_after(tries, retry_after)
-        if isinstance(answer, TokenRefused) or pause is None:
-            raise StopSending(f"not sent: {answer.message}", ExitCode.UNREACHABLE) from answer
-        line = f"{answer.message}; trying again in {pause:.3g} s"
-        self._context.say(_event(mailing, line, is_warning=True))
-        self._context.shutdown.pause(pause)
-        return None
-
-    def _ask_for_list(self, name: str) -> int | SmsbyDeployError:
-        """Create a list and return its id, or why it failed; signals are noticed meanwhile."""
-
-        def create() -> Outcome:
-            try:
-                return Outcome(OutcomeKind.ACCEPTED, raw=self._client.create_subscriber_list(name))
-            except SmsbyDeployError as error:
-                return Outcome(OutcomeKind.NOT_SENT, raw=error)
-
-        outcome = self._dispatcher.run(create)
-        answer: int | SmsbyDeployError | None = outcome.raw
-        return AnswerLost(outcome.error or "the answer was lost") if answer is None else answer
-
-    def _upload_contacts(self, mailing: Mailing, contacts: Contacts, upload: UploadRecord) -> UploadRecord:
-        self._context.advance(upload.uploaded)
-        progress = _Progress(self._context, mailing, contacts.count, upload)
-        batches = self._reader.batches(mailing, contacts, upload.uploaded)
-        self._dispatcher.send_all(
-            ContactsRequest(self._context, self._reader, progress, batch) for batch in batches
-        )
-        return progress.upload
 
 
 def _event(mailing: Mailing, line: str, recipients: int | None = None, *, is_warning: bool = False) -> Event:
@@ -143,37 +87,29 @@ def _event(mailing: Mailing, line: str, recipients: int | None = None, *, is_war
     return Event("upload", f"{address}: {line}", (address,), recipients, is_warning=is_warning)
 
 
-class ContactsRequest(SendRequest):
-    """One importContacts call, repeated until sms.by accepts or rejects it."""
+class _UploadRequest(SendRequest):
+    """A call that makes or fills a list, repeated until sms.by accepts or rejects it."""
 
     is_repeatable = True
 
-    def __init__(
-        self, context: ApplyContext, reader: ContactReader, progress: _Progress, batch: ContactBatch
-    ) -> None:
-        super().__init__([progress.ref], step="contacts")
-        self._client = context.client
-        self._reader = reader
+    def __init__(self, client: SendClient, progress: _Progress, step: str) -> None:
+        super().__init__([progress.ref], step=step)
+        self._client = client
         self._progress = progress
-        self._batch = batch
 
-    def prepare(self) -> PreparedSend | None:
-        list_id, batch, progress = self._progress.upload.list_id, self._batch, self._progress
-        assert list_id is not None  # _make_list made it
-        progress.is_outdated = progress.is_outdated or self._reader.has_late_opt_out(batch)
-        if progress.is_outdated:
-            return None
-        return self._client.prepare_import_contacts(list_id, batch.field_names, batch.rows)
+    @abstractmethod
+    def accept(self, result: Any) -> None:
+        """Record what the call has done, as sms.by reports it."""
 
     def record(self, outcome: Outcome) -> bool:
         """Record the outcome.
 
         Raises:
-            UploadRejected: sms.by rejected the contacts.
+            UploadRejected: sms.by rejected the list or the contacts.
             StopSending: no try got an answer.
         """
         if outcome.kind is OutcomeKind.ACCEPTED:
-            self._progress.accept(self._batch, outcome.raw)
+            self.accept(outcome.raw)
             return True
         error = outcome.error or "no reason given"
         self._progress.note(error)
@@ -185,6 +121,46 @@ class ContactsRequest(SendRequest):
         self._progress.note(outcome.error)
         self._progress.warn(f"{outcome.error}; trying again in {pause:.3g} s")
         return True
+
+
+class ListRequest(_UploadRequest):
+    """createSubscriberList: makes the list, unless one is found by its name before a try."""
+
+    def __init__(self, client: SendClient, progress: _Progress, name: str) -> None:
+        super().__init__(client, progress, "list")
+        self._name = name
+
+    def prepare(self) -> PreparedSend | None:
+        for one in subscriber_lists(self._client):
+            if one.name.strip() == self._name:
+                self._progress.use_list(one.id, was_found=True)
+                return None
+        return self._client.prepare_create_subscriber_list(self._name)
+
+    def accept(self, result: int) -> None:
+        self._progress.use_list(result, was_found=False)
+
+
+class ContactsRequest(_UploadRequest):
+    """importContacts: uploads one batch of contacts."""
+
+    def __init__(
+        self, client: SendClient, reader: ContactReader, progress: _Progress, batch: ContactBatch
+    ) -> None:
+        super().__init__(client, progress, "contacts")
+        self._reader = reader
+        self._batch = batch
+
+    def prepare(self) -> PreparedSend | None:
+        list_id, batch, progress = self._progress.upload.list_id, self._batch, self._progress
+        assert list_id is not None  # ListRequest found or made it
+        progress.is_outdated = progress.is_outdated or self._reader.has_late_opt_out(batch)
+        if progress.is_outdated:
+            return None
+        return self._client.prepare_import_contacts(list_id, batch.field_names, batch.rows)
+
+    def accept(self, result: ImportReport) -> None:
+        self._progress.accept(self._batch, result)
 
 
 class _Progress:
@@ -204,6 +180,12 @@ class _Progress:
         # By the position of the batch's first contact.
         self._answered: dict[int, tuple[ContactBatch, ImportReport]] = {}
         self._invalid_named = 0  # contacts that sms.by called invalid, and named
+
+    def use_list(self, list_id: int, *, was_found: bool) -> None:
+        """Record the list, which has no contact of this upload yet."""
+        self.upload = replace(self.upload, list_id=list_id, uploaded=0, invalid=0, found=was_found)
+        self.note(None)
+        self._context.say(_event(self._mailing, f"its list at sms.by is {list_id}"))
 
     def accept(self, batch: ContactBatch, report: ImportReport) -> None:
         """Record an answered call, and later ones that were answered before it."""

@@ -12,7 +12,7 @@ from decimal import Decimal
 from smsby_deploy.apply.contact_reader import ContactReader, Contacts
 from smsby_deploy.apply.context import ApplyContext, Event
 from smsby_deploy.apply.dispatcher import Dispatcher
-from smsby_deploy.apply.list_filler import ListFiller, UploadRejected
+from smsby_deploy.apply.list_filler import ListFiller, UploadRejected, subscriber_lists
 from smsby_deploy.apply.list_guardrails import ExpectedList
 from smsby_deploy.apply.list_sender import ListSender
 from smsby_deploy.apply.reconcile import Reconciler
@@ -182,7 +182,7 @@ class UploadSender:
         wanted = read_remote_name(contacts.list_name)
         assert wanted is not None  # it is a name that this program makes
         own: dict[str, int] = {}
-        for one in self._filler.subscriber_lists():
+        for one in subscriber_lists(self._context.client):
             name = read_remote_name(one.name)
             if name is not None and name._replace(fingerprint=wanted.fingerprint) == wanted:
                 own.setdefault(name.fingerprint, one.id)

@@ -21,7 +21,7 @@ from smsby_deploy.smsby.connections import FreshConnection, FreshConnections
 from smsby_deploy.smsby.facts import NO_FACTS, AccountFacts
 from smsby_deploy.smsby.methods import METHODS, Effect, Method, check_params
 from smsby_deploy.smsby.outcome import Outcome, OutcomeKind, judge_send
-from smsby_deploy.smsby.parsers import ListInfo, read_import, read_list_info
+from smsby_deploy.smsby.parsers import ImportReport, ListInfo, read_import, read_list_info
 from smsby_deploy.smsby.response import Answer, error_for, find_value, read_int
 from smsby_deploy.smsby.retry import when_to_retry
 from smsby_deploy.smsby.transport import AnswerLost, NotConnected, SendTransport
@@ -130,47 +130,36 @@ class SendClient(ReadClient):
         """
         return self._prepare("sendSMS", {"message_id": message_id, "phone": phone}, text)
 
-    def create_subscriber_list(self, name: str) -> int:
-        """Make a contact list and return its id.
+    def prepare_create_subscriber_list(self, name: str) -> PreparedSend:
+        """Prepare the creation of a contact list; the outcome has its id as `raw`."""
 
-        Raises:
-            NotConnected: certainly not made.
-            AnswerLost: perhaps made.
-            ApiError, TokenRefused: refused.
-        """
-        method, params = METHODS["createSubscriberList"], {"name": name}
-        check_params(method, params)
-        answer = _checked(method.name, self._transport.send(method, params))
-        number = read_int(find_value(answer.data, "list_id"))
-        if number is None:
-            raise _without(method.name, "list_id", answer)
-        return number
+        def read(answer: Answer) -> int:
+            number = read_int(find_value(answer.data, "list_id"))
+            if number is None:
+                raise _without("createSubscriberList", "list_id", answer)
+            return number
+
+        return self._prepare_repeatable("createSubscriberList", {"name": name}, read)
 
     def prepare_import_contacts(
         self, list_id: int, field_names: Sequence[str], rows: Sequence[Sequence[str]]
     ) -> PreparedSend:
         """Prepare the upload of up to 500 contacts to a list; repeating it changes nothing.
 
-        The outcome is accepted with an ImportReport as `raw`, and unknown if it was perhaps done.
+        The outcome has an ImportReport as `raw`.
 
         Raises:
             UsageError: too many rows or custom fields, or neither phone nor email among the fields.
         """
-        method = METHODS["importContacts"]
+
+        def read(answer: Answer) -> ImportReport:
+            report = read_import(answer.data)
+            if report.inserted is report.updated is report.invalid is None:
+                raise _without("importContacts", "counts", answer)
+            return report
+
         params = {"list_id": list_id, "field_names": list(field_names), "data": [list(row) for row in rows]}
-
-        def judge(answer: Answer | NotConnected | AnswerLost) -> Outcome:
-            if not isinstance(answer, Answer):
-                return _outcome_of(answer)
-            try:
-                report = read_import(_checked(method.name, answer).data)
-                if report.inserted is report.updated is report.invalid is None:
-                    raise _without(method.name, "counts", answer)
-            except SmsbyDeployError as error:
-                return _outcome_of(error)
-            return Outcome(OutcomeKind.ACCEPTED, raw=report)
-
-        return self._prepare_judged(method, params, judge)
+        return self._prepare_repeatable("importContacts", params, read)
 
     def _send(self, name: str, params: Mapping[str, Any]) -> Outcome:
         send = self._prepare(name, params)
@@ -188,6 +177,24 @@ class SendClient(ReadClient):
             return replace(outcome, error=hide_quotes(outcome.error, [text, *_texts_of(params)]))
 
         return self._prepare_judged(method, params, judge)
+
+    def _prepare_repeatable(
+        self, name: str, params: Mapping[str, Any], read: Callable[[Answer], object]
+    ) -> PreparedSend:
+        """Prepare a call that reaches no recipient.
+
+        The outcome is accepted with what `read` returns as `raw`, and unknown if the call perhaps had its effect.
+        """
+
+        def judge(answer: Answer | NotConnected | AnswerLost) -> Outcome:
+            if not isinstance(answer, Answer):
+                return _outcome_of(answer)
+            try:
+                return Outcome(OutcomeKind.ACCEPTED, raw=read(_checked(name, answer)))
+            except SmsbyDeployError as error:
+                return _outcome_of(error)
+
+        return self._prepare_judged(METHODS[name], params, judge)
 
     def _prepare_judged(self, method: Method, params: Mapping[str, Any], judge: _Judge) -> PreparedSend:
         check_params(method, params)
