@@ -81,28 +81,14 @@ class ListPlaces(NamedTuple):
         """Return the list in `node`, the key `recipients` of `file`; errors go to the log."""
         name, at = node["file"], Location(file, *node.values_at["file"])
         pin = Pin(node["sha256"], Location(file, *node.values_at["sha256"])) if "sha256" in node else None
-        in_project = self.root / name
-        if pin is None or self.folder_env is None or is_impossible(name) or may_be_file(in_project):
-            to_pin = (
-                None
-                if pin or is_impossible(name) or may_be_file(in_project)
-                else self._find_elsewhere(name, at)
-            )
-            if to_pin is None:
-                path = resolve_inside(self.root, name, at, self.log)
-                return read_file_source(path or in_project, node, location, self.environ)._replace(pin=pin)
-            message = sentence(
-                "file {name} is not in the project, and a list in the folder that {variable} names must be pinned: run "
-                "`smsby-deploy pin {name}`",
-                name=name,
-                variable=self.folder_env,
-            )
-            self.log.error("FILE_MISSING", message, at)
-            return read_file_source(in_project, node, location, self.environ)._replace(to_pin=to_pin)
-        source = read_file_source(in_project, node, location, self.environ)._replace(
-            pin=pin, folder_env=self.folder_env
-        )
+        source = read_file_source(self.root / name, node, location, self.environ)._replace(pin=pin)
+        if self.folder_env is None or is_impossible(name) or may_be_file(source.path):
+            resolve_inside(self.root, name, at, self.log)
+            return source
         folder = self.environ.get(self.folder_env, "").strip()
+        if pin is None:
+            return self._read_unpinned(source, folder, at)
+        source = source._replace(folder_env=self.folder_env)
         if not folder:
             return source._replace(is_elsewhere=True)
         copy = real_path(folder) / pin.sha256
@@ -114,15 +100,24 @@ class ListPlaces(NamedTuple):
                 variable=self.folder_env,
             )
             self.log.error("FILE_MISSING", message, at)
-        return source._replace(path=path or in_project, pin=pin._replace(copy=copy))
+        return source._replace(path=path or source.path, pin=pin._replace(copy=copy))
 
-    def _find_elsewhere(self, name: str, at: Location) -> Path | None:
-        """Return the list in the folder of pinned lists; None if it is missing or outside."""
-        folder = self.environ.get(self.folder_env or "", "").strip()
-        if not folder:
-            return None
-        path = resolve_inside(real_path(folder), name, at, ProblemLog(), must_exist=False)
-        return path if path is not None and may_be_file(path) else None
+    def _read_unpinned(self, source: RecipientsFile, folder: str, at: Location) -> RecipientsFile:
+        """Return a list without a pin that is not in the project; one in `folder` must be pinned."""
+        path = None
+        if folder:
+            path = resolve_inside(real_path(folder), source.name, at, ProblemLog(), must_exist=False)
+        if path is None or not may_be_file(path):
+            resolve_inside(self.root, source.name, at, self.log)
+            return source
+        message = sentence(
+            "file {name} is not in the project, and a list in the folder that {variable} names must be pinned: run "
+            "`smsby-deploy pin {name}`",
+            name=source.name,
+            variable=self.folder_env,
+        )
+        self.log.error("FILE_MISSING", message, at)
+        return source._replace(to_pin=path)
 
 
 def read_query_source(
