@@ -1,10 +1,13 @@
-"""The timing of requests: rate limit, retries with backoff, and polling until a deadline."""
+"""The timing of requests: rate limit, retries with backoff, polling, and headers with times."""
 
 from __future__ import annotations
 
+import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
 from math import ceil
 
 from smsby_deploy.clock import Clock
@@ -124,3 +127,30 @@ def poll(seconds: float, *, clock: Clock, pause: Callable[[float], None]) -> Ite
             return
         pause(min(wait, remaining))
         wait = min(wait * 2, _LONGEST_POLL_PAUSE)
+
+
+def read_retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
+    """Return the seconds of Retry-After, which is a number of seconds or an HTTP date.
+
+    None if neither.
+    """
+    value = headers.get("Retry-After", "").strip()
+    if re.fullmatch(r"[0-9]{1,9}", value):
+        return float(value)
+    lead = _lead_over(value, now)
+    return None if lead is None else max(0.0, -lead.total_seconds())
+
+
+def read_clock_lead(headers: Mapping[str, str], now: datetime) -> timedelta | None:
+    """Return how far `now` is ahead of the time at sms.by; negative if it is behind.
+
+    None if the answer does not say, or comes from a cache.
+    """
+    return None if "Age" in headers else _lead_over(headers.get("Date", ""), now)
+
+
+def _lead_over(date: str, now: datetime) -> timedelta | None:
+    try:
+        return now - parsedate_to_datetime(date)
+    except (ValueError, TypeError, OverflowError):
+        return None

@@ -30,7 +30,6 @@ from smsby_deploy.clock import Clock
 from smsby_deploy.errors import SmsbyUnavailable
 from smsby_deploy.fault_points import fault_point
 from smsby_deploy.privacy import HIDDEN, filter_log_record, hide_echo, hide_echoes
-from smsby_deploy.smsby.answer_headers import read_clock_lead, read_retry_after
 from smsby_deploy.smsby.answer_limits import (
     LARGEST_ANSWER,
     LARGEST_LIST,
@@ -53,7 +52,7 @@ from smsby_deploy.smsby.json_stream import JsonStream, KeepRow
 from smsby_deploy.smsby.methods import Effect, Method
 from smsby_deploy.smsby.parameters import CallStyles, Place
 from smsby_deploy.smsby.response import Answer
-from smsby_deploy.smsby.retry import Pace
+from smsby_deploy.smsby.retry import Pace, read_clock_lead, read_retry_after
 
 _OK, _TOO_MANY = 200, 429
 

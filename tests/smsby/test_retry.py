@@ -1,10 +1,23 @@
-"""RetryPolicy and poll: when a request is repeated, and when it is left to the next run."""
+"""RetryPolicy and poll: when a request is repeated, and when it is left to the next run.
+
+Retry-After is tested with the transport.
+"""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
-from smsby_deploy.smsby.retry import READ_RETRIES, SEND_RETRIES, RetryPolicy, poll, when_to_retry, with_wait
+from smsby_deploy.smsby.retry import (
+    READ_RETRIES,
+    SEND_RETRIES,
+    RetryPolicy,
+    poll,
+    read_clock_lead,
+    when_to_retry,
+    with_wait,
+)
 from tests.smsby.conftest import FakeClock
 
 
@@ -60,3 +73,21 @@ def test_long_retry_after_is_named(retry_after: float | None, when: str, is_long
     assert when_to_retry(retry_after) == when
     said = f"busy; sms.by says to try again {when}" if is_long else "busy"
     assert with_wait("busy", retry_after) == said
+
+
+_NOW = datetime(2026, 12, 1, 7, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("headers", "lead"),
+    [
+        ({"Date": "Tue, 01 Dec 2026 06:00:00 GMT"}, timedelta(hours=1)),
+        ({"Date": "Tue, 01 Dec 2026 07:05:00 GMT"}, timedelta(minutes=-5)),
+        ({"Date": "Tue, 01 Dec 2026 06:00:00 GMT", "Age": "3600"}, None),
+        ({"Date": "today"}, None),
+        ({"Date": ""}, None),
+        ({}, None),
+    ],
+)
+def test_clock_lead_is_read(headers: dict[str, str], lead: timedelta | None) -> None:
+    assert read_clock_lead(headers, _NOW) == lead
