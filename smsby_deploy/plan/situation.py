@@ -244,9 +244,12 @@ class Situation:
     @property
     def has_draft_for_other_list(self) -> bool:
         """Whether its draft was made for a list other than the one the files mean now."""
-        if self.entry is None or not (self.is_begun and self.has_draft):
-            return False
-        then, now = self.entry.contact_list, self.contact_list
+        return self.is_begun and self.has_draft and self._has_other_list
+
+    @property
+    def _has_other_list(self) -> bool:
+        """Whether the files mean a list other than the recorded one; False if an id is unknown."""
+        then, now = None if self.entry is None else self.entry.contact_list, self.contact_list
         return then is not None and now is not None and None not in (then.id, now.id) and then.id != now.id
 
     @cached_property
@@ -272,12 +275,8 @@ class Situation:
     @property
     def goes_elsewhere(self) -> bool:
         """Whether the name of its sender or list now means another one in the account."""
-        if self.entry is None:
-            return False
-        then = self.entry.contact_list.id if self.entry.contact_list else None
-        now = self.contact_list.id if self.contact_list else None
-        pairs = ((self.entry.alphaname_id, self.sender_id), (then, now))
-        return any(None not in pair and pair[0] != pair[1] for pair in pairs)
+        then, now = None if self.entry is None else self.entry.alphaname_id, self.sender_id
+        return self._has_other_list or (None not in (then, now) and then != now)
 
     @property
     def has_old_approval(self) -> bool:
