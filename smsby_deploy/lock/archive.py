@@ -13,6 +13,7 @@ import hashlib
 import json
 import os
 import re
+from collections import deque
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -37,7 +38,6 @@ _LINE = re.compile(
 )
 _START = b'{"sum":"'
 _BEGINNING = 16  # characters of a digest
-_BLOCK = 1 << 16  # bytes
 _RECOVERY = "restore it from git, or from a backup of the shared store; in a merge conflict, keep the lines of both sides"
 
 
@@ -262,7 +262,7 @@ def _append(path: Path, text: bytes) -> None:
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | SAFE_OPEN, 0o644)
     try:
         end = os.fstat(handle).st_size
-        rest = _last_line(handle, end)
+        rest = _last_line(handle)
         if _is_torn(rest):
             end -= len(rest)
             os.ftruncate(handle, end)
@@ -281,16 +281,11 @@ def _append(path: Path, text: bytes) -> None:
     sync_folder(path.parent)
 
 
-def _last_line(handle: int, end: int) -> bytes:
-    """Return what follows the last line break of a file of `end` bytes."""
-    start = end
-    rest = b""
-    while start > 0 and b"\n" not in rest:
-        start = max(0, start - _BLOCK)
-        os.lseek(handle, start, os.SEEK_SET)
-        rest = os.read(handle, min(_BLOCK, end - start)) + rest
-        end = start
-    return rest.rpartition(b"\n")[2]
+def _last_line(handle: int) -> bytes:
+    """Return the last line of a file if it has no line break, otherwise nothing."""
+    with open(handle, "rb", closefd=False) as file:
+        last = next(iter(deque(file, maxlen=1)), b"")
+    return b"" if last.endswith(b"\n") else last
 
 
 def _write_line(lock: Lock, address: str, at: str) -> bytes:
