@@ -275,11 +275,8 @@ class _TracingEnvironment(TextEnvironment):
             self.taken.add(code)
         return value
 
-    def _generate(
-        self, source: nodes.Template, name: str | None, filename: str | None, defer_init: bool = False
-    ) -> str:
-        _TraceInserter(self, self._decisions, name).visit(source)
-        return super()._generate(source, name, filename, defer_init)
+    def prepare(self, tree: nodes.Template, name: str | None) -> None:
+        _TraceInserter(self, self._decisions, name).visit(tree)
 
 
 class _TraceInserter(NodeTransformer):

@@ -105,6 +105,9 @@ class TextEnvironment(ImmutableSandboxedEnvironment):
         self.limits = Limits()
         self._is_compiling = False
 
+    def prepare(self, tree: nodes.Template, name: str | None) -> None:
+        """Change a template (None: the text) before limits are inserted and it is compiled."""
+
     def check_printed(self, value: Any) -> Any:
         """Check what `{{ … }}` prints, and return it.
 
@@ -250,6 +253,7 @@ class TextEnvironment(ImmutableSandboxedEnvironment):
     def _generate(
         self, source: nodes.Template, name: str | None, filename: str | None, defer_init: bool = False
     ) -> str:
+        self.prepare(source, name)
         LimitInserter(self, is_included=name is not None).visit(source)
         self._is_compiling = True
         try:

@@ -68,11 +68,8 @@ class _MarkingEnvironment(TextEnvironment):
         text = f"{_START}{self.check_printed(value)}{_END}"
         return type(value)(text) if isinstance(value, str) else text  # a false value stays false
 
-    def _generate(
-        self, source: nodes.Template, name: str | None, filename: str | None, defer_init: bool = False
-    ) -> str:
-        _MarkInserter(self, source, self._columns).visit(source)
-        return super()._generate(source, name, filename, defer_init)
+    def prepare(self, tree: nodes.Template, name: str | None) -> None:
+        _MarkInserter(self, tree, self._columns).visit(tree)
 
 
 class _MarkInserter(NodeTransformer):
