@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -94,13 +93,12 @@ def _find(context: Context, address: str, out: Path | None, *, is_asking: bool) 
 
 def _report(context: Context, found: RecipientList) -> None:
     """Report the number of recipients by outcome."""
-    counts: Counter[str] = Counter({outcome.value: count for outcome, count in found.counts.items()})
-    by_kind = ", ".join(f"{count:,} {word}" for word, count in sorted(counts.items()))
-    context.note(
-        f"{found.mailing.address} r{found.entry.revision}: {counted(counts.total(), 'recipient')}: {by_kind}"
-    )
-    unknown = counts["unknown"]
-    if unknown:
+    from smsby_deploy.status.recipient_list import RecipientOutcome
+
+    by_kind = ", ".join(f"{count:,} {word}" for word, count in sorted(found.counts.items()))
+    total = counted(found.counts.total(), "recipient")
+    context.note(f"{found.mailing.address} r{found.entry.revision}: {total}: {by_kind}")
+    if unknown := found.counts[RecipientOutcome.UNKNOWN]:
         context.warn(
             f"unknown whether {counted(unknown, 'recipient')} got it: neither --sent nor --not-sent lists them",
             "unknown",

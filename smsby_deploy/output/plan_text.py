@@ -18,7 +18,6 @@ from smsby_deploy.output.plan_words import (
     delivery_texts,
     due_text,
     is_foreign,
-    settings_lines,
     waiting_text,
     with_money_of,
 )
@@ -115,7 +114,9 @@ def _changes_lines(plan: Plan) -> Iterator[str]:
         return
     if plan.changes.settings:
         yield f"settings changed compared with {safe_line(plan.changes.base)}:"
-        yield from settings_lines(plan.changes)
+        for key, *values in plan.changes.settings:
+            before, after = ("not set" if value is None else safe_line(value) for value in values)
+            yield f"  {safe_line(key)}: {before} → {after}"
     yield from (safe_line(gap) for gap in plan.changes.gaps)
 
 

@@ -7,7 +7,7 @@ and chunks.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -128,13 +128,6 @@ def changes_text(changes: BaseChanges | None) -> Sentence | str:
     if entries:
         return sentence("{entries:lock entry|lock entries} changed", entries=entries)
     return sentence("not everything could be compared") if changes.gaps else ""
-
-
-def settings_lines(changes: BaseChanges) -> Iterator[str]:
-    """Each key of smsby.yaml that differs, for a terminal."""
-    for key, before, after in changes.settings:
-        old, new = ("not set" if value is None else safe_line(value) for value in (before, after))
-        yield f"  {safe_line(key)}: {old} → {new}"
 
 
 def is_foreign(service: str) -> bool:

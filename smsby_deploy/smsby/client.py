@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from typing import Any
@@ -198,8 +197,10 @@ def ask_until_answered(
     Raises:
         SmsbyUnavailable: every try failed, or a retry is pointless.
     """
-    for tries in itertools.count(1):
-        failure: SmsbyUnavailable | None
+    failure: SmsbyUnavailable | None
+    tries = 0
+    while True:
+        tries += 1
         policy, retry_after = READ_RETRIES, None
         try:
             answer = ask()
@@ -217,7 +218,6 @@ def ask_until_answered(
         if wait is None:
             raise failure
         pause(wait)
-    raise AssertionError("the policy ends the retries")
 
 
 class _Sieve:

@@ -17,6 +17,7 @@ from smsby_deploy.output.plan_text import (
     unscheduled_text,
     write_plan_text,
 )
+from smsby_deploy.plan.base_changes import BaseChanges, SettingChange
 from smsby_deploy.plan.desired import AudienceCounts
 from smsby_deploy.plan.guardrails import Breach
 from smsby_deploy.plan.model import Action, ActionKind, Plan
@@ -222,3 +223,11 @@ def test_fold_plan_shows_a_single_mailing_as_it_is() -> None:
     """A single finished mailing is shown with its own row."""
     plan = examples.plan(*_gone(1, ActionKind.NOOP, "sale"), *_gone(1, ActionKind.ORPHAN, "gone"))
     assert fold_plan(plan) == (plan, [])
+
+
+def test_changed_settings_are_inert() -> None:
+    """A changed setting has no effect on a terminal, and its phones are masked."""
+    change = SettingChange("suppress", "a\x1b[2J.csv", "375291234567")
+    changes = BaseChanges("main", (change, SettingChange("lock", None, "other.json")))
+    lines = text_of(replace(examples.plan(), changes=changes)).splitlines()
+    assert {"  suppress: a [2J.csv → 37529*****67", "  lock: not set → other.json"} <= set(lines)

@@ -14,7 +14,6 @@ from smsby_deploy.output.plan_words import (
     chunks_section,
     is_foreign,
     local_and_utc,
-    settings_lines,
     word_diff,
 )
 from smsby_deploy.output.translation import ENGLISH, translator
@@ -102,12 +101,6 @@ def test_changes_text_counts_what_changed(
     """The text of other changes is empty only if nothing besides the mailings needs a look."""
     change = SettingChange("lock", None, "other.json")
     assert changes_text(BaseChanges("main", (change,) * settings, lock_changes, gaps)) == text
-
-
-def test_settings_lines_are_inert() -> None:
-    """A changed setting has no effect on a terminal, and its phones are masked."""
-    change = SettingChange("suppress", "a\x1b[2J.csv", "375291234567")
-    assert [*settings_lines(BaseChanges("main", (change,)))] == ["  suppress: a [2J.csv → 37529*****67"]
 
 
 def test_only_the_usual_service_is_not_named() -> None:
