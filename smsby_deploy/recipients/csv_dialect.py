@@ -126,11 +126,9 @@ class Lines:
         return self
 
     def __next__(self) -> str:
-        line = self._again.pop(0) if self._again else self._file.readline(LONGEST_LINE + 1)
+        line = self._again.pop(0) if self._again else _read_line(self._file)
         if not line:
             raise StopIteration
-        if _is_too_long(line):
-            raise _LongLine
         return _without_zero_byte(line)
 
     def read_block(self, characters: int) -> str:
