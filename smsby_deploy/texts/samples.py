@@ -194,12 +194,8 @@ def _find_branches(mailing: Mailing, template: Template | None) -> MailingBranch
 
 def mask_samples(mailing: MailingSamples) -> MailingSamples:
     """Return `mailing` without whole phone numbers, in the texts or next to them."""
-    return replace(mailing, samples=tuple(map(mask_sample, mailing.samples)))
-
-
-def mask_sample(sample: Sample) -> Sample:
-    """Return `sample` without whole phone numbers and without the recipient's values."""
-    return _masked_as(sample, mask_phone_in(sample.text, sample.phone))
+    masked = (_masked_as(one, mask_phone_in(one.text, one.phone)) for one in mailing.samples)
+    return replace(mailing, samples=tuple(masked))
 
 
 def _masked_as(sample: Sample, text: str) -> Sample:
