@@ -19,12 +19,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from smsby_deploy.cli.options import (
-    GlobalOptions,
+    Context,
     accept_globals,
     examples,
     global_options,
     open_log,
-    set_globals,
 )
 from smsby_deploy.errors import FilesInvalid, SmsbyDeployError
 from smsby_deploy.exit_codes import ExitCode, first_exit_code
@@ -190,7 +189,7 @@ def group(ctx: click.Context, /, **options: Any) -> None:
 
     The options below may be given before the command or after it.
     """
-    set_globals(ctx, GlobalOptions(**options))
+    ctx.obj = Context(**options)
 
 
 def _wants_json_log(arguments: Sequence[str]) -> bool:

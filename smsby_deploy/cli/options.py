@@ -29,18 +29,31 @@ _BEHIND = "behind_"  # prefix of the names of global options after a command
 
 
 class Context(NamedTuple):
-    """Every command gets it as click's `obj`.
+    """The global options of a command line, before and after the command.
 
-    `verbosity` counts -v; `color` is False with --no-color or NO_COLOR; `log` is set with --log-format json.
+    Every command gets it as click's `obj`.
     """
 
-    project: str | None
-    verbosity: int
-    quiet: bool
-    color: bool
-    environ: Mapping[str, str]
-    log: JsonLog | None = None
+    project: str | None = None
     environment: str | None = None
+    verbose: int = 0
+    quiet: bool = False
+    no_color: bool = False
+    log_format: str = "text"
+    environ: Mapping[str, str] = os.environ
+
+    def and_also(self, name: str, value: Any) -> Context:
+        """Return the options with one given again: -v adds up, of any other the last counts."""
+        return self._replace(**{name: self.verbose + value if name == "verbose" else value})
+
+    @property
+    def color(self) -> bool:
+        return not self.no_color and not self.environ.get("NO_COLOR")
+
+    @property
+    def log(self) -> JsonLog | None:
+        """The log on stderr; None without --log-format json."""
+        return open_log(is_quiet=self.quiet) if self.log_format == "json" else None
 
     @property
     def program(self) -> str:
@@ -130,26 +143,6 @@ class Context(NamedTuple):
             )
 
 
-class GlobalOptions(NamedTuple):
-    """The global options of a command line, before and after the command."""
-
-    project: str | None = None
-    environment: str | None = None
-    verbose: int = 0
-    quiet: bool = False
-    no_color: bool = False
-    log_format: str = "text"
-
-    def and_also(self, name: str, value: Any) -> GlobalOptions:
-        """Return the options with one given again: -v adds up, of any other the last counts."""
-        return self._replace(**{name: self.verbose + value if name == "verbose" else value})
-
-    def context(self) -> Context:
-        log = open_log(is_quiet=self.quiet) if self.log_format == "json" else None
-        color = not self.no_color and not os.environ.get("NO_COLOR")
-        return Context(self.project, self.verbose, self.quiet, color, os.environ, log, self.environment)
-
-
 def open_log(*, is_quiet: bool = False) -> JsonLog:
     """Return the log that --log-format json writes to stderr."""
     from smsby_deploy.clock import SystemClock
@@ -160,7 +153,7 @@ def open_log(*, is_quiet: bool = False) -> JsonLog:
 
 
 def global_options(command: _Command) -> _Command:
-    """Declare the global options; each is a field of GlobalOptions, except --version."""
+    """Declare the global options; each is a field of Context, except --version."""
     options = (
         click.option("-C", "--project", metavar="DIR", help="The project folder, which holds smsby.yaml."),
         click.option(
@@ -209,13 +202,7 @@ def _behind_the_command(option: click.Parameter) -> click.Parameter:
 
 def _add_global(ctx: click.Context, param: click.Parameter, value: object) -> None:
     if param.name is not None and ctx.get_parameter_source(param.name) is ParameterSource.COMMANDLINE:
-        set_globals(ctx, ctx.meta[__name__].and_also(param.name.removeprefix(_BEHIND), value))
-
-
-def set_globals(ctx: click.Context, options: GlobalOptions) -> None:
-    """Make the command of `ctx`, and the commands below it, run with these options."""
-    ctx.meta[__name__] = options
-    ctx.obj = options.context()
+        ctx.obj = ctx.obj.and_also(param.name.removeprefix(_BEHIND), value)
 
 
 def examples(*lines: str) -> str:

@@ -68,7 +68,7 @@ def _find_problems(context: Context) -> tuple[list[str], Sequence[Problem]]:
         addresses = [mailing.address for mailing in loaded.project.mailings]
         with progress_of(context) as progress:
             problems = validate_project(loaded, reading_progress(progress), excuses_of(loaded.project))
-        if context.verbosity:
+        if context.verbose:
             _note_dialects(context, loaded.project.phone_files)
         is_chosen = context.environment or context.environ.get("SMSBY_ENV")
         only = loaded.project.environment.name if is_chosen else None

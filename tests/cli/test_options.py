@@ -10,11 +10,9 @@ import pytest
 
 from smsby_deploy.cli.main import run
 from smsby_deploy.cli.options import Context
-from smsby_deploy.clock import SystemClock
 from smsby_deploy.errors import Refused, UsageError
-from smsby_deploy.output.json_log import JsonLog
 
-PLAIN = Context(None, 0, False, False, {})
+PLAIN = Context(environ={})
 
 
 @pytest.mark.parametrize(
@@ -39,7 +37,7 @@ def test_require_confirmation_refuses_without_it(monkeypatch: pytest.MonkeyPatch
 
 def test_confirms_never_asks_into_a_json_log() -> None:
     """With a JSON log nothing is asked, since a question would break its lines."""
-    context = PLAIN._replace(log=JsonLog(io.StringIO(), SystemClock()))
+    context = PLAIN._replace(log_format="json")
     with pytest.raises(UsageError, match="cannot ask for confirmation"):
         context.confirms()
 
@@ -88,11 +86,10 @@ def test_note_is_silent_with_quiet_and_warn_is_not(capsys: pytest.CaptureFixture
     assert capsys.readouterr().err == "warning: interrupted\nrefused: max_cost\n"
 
 
-def test_warn_writes_an_event_to_a_json_log() -> None:
+def test_warn_writes_an_event_to_a_json_log(capsys: pytest.CaptureFixture[str]) -> None:
     """In the JSON log a warning has a name and facts for programs, and the same text."""
-    stream = io.StringIO()
-    PLAIN._replace(log=JsonLog(stream, SystemClock())).warn("late", "LATE", address="sale/vip")
-    event = json.loads(stream.getvalue())
+    PLAIN._replace(log_format="json").warn("late", "LATE", address="sale/vip")
+    event = json.loads(capsys.readouterr().err)
     assert {key: event[key] for key in ("level", "event", "message", "address")} == {
         "level": "warning",
         "event": "LATE",

@@ -32,5 +32,5 @@ def test_note_on_another_run_spoils_no_output(shop: Path, monkeypatch: pytest.Mo
         raise StoreUnavailable("gone")
 
     monkeypatch.setattr(LockStore, "read_running", fail)
-    context = Context(str(shop), 0, False, False, {})
+    context = Context(str(shop), environ={})
     note_running(context, load(context).project)
