@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from smsby_deploy.apply.apply_result import MailingOutcome, MailingResult
 from smsby_deploy.exit_codes import ExitCode
-from smsby_deploy.lock.records import DONE, ChunkRecord, ChunkState, Entry
+from smsby_deploy.lock.records import ChunkState, Entry
 from smsby_deploy.plan.model import Action, ActionKind
 from smsby_deploy.plan.waves import count_unsent, has_later_wave, would_go_on
 from smsby_deploy.wording import join_sentences, sentence
@@ -100,22 +100,23 @@ class MailingRun:
         reason = run_stopped if self.stop_reason is None else self.stop_reason
         if entry is None or self.revision != entry.revision:
             return self._result(MailingOutcome.SKIPPED, reason)
+        wave = _wave_of(entry, self.action.wave)
         if not self.is_begun:
             # An earlier run may have sent a part; its recipients got it, whatever stopped this run.
-            if _is_wave_begun(entry, self.action.wave) and not entry.is_complete and not entry.has_unknown:
+            if wave.was_sent_in_part and not entry.is_complete and not entry.has_unknown:
                 return self._partial_result(entry, reason)
             return self._result(MailingOutcome.SKIPPED, reason)
-        outcome, error = self._judge(entry, reason)
-        result = self._result(outcome, error, entry, _recipients_of(entry, self.action.wave))
-        return replace(result, was_begun=True, concerned=count_concerned(entry, outcome, self.action.wave))
+        outcome, error = self._judge(entry, wave, reason)
+        result = self._result(outcome, error, entry, _recipients_of(wave))
+        return replace(result, was_begun=True, concerned=count_concerned(wave, outcome))
 
-    def _judge(self, entry: Entry, reason: str | None) -> tuple[MailingOutcome, str | None]:
-        """Return the outcome and the error of a mailing that this run began to send."""
+    def _judge(self, entry: Entry, wave: Entry, reason: str | None) -> tuple[MailingOutcome, str | None]:
+        """Return the outcome and the error of a mailing of which this run began to send a `wave`."""
         if entry.has_unknown:
             self.exit_codes.add(ExitCode.OUTCOME_UNKNOWN)
             return MailingOutcome.UNKNOWN, _with_share(entry, reason)
-        if entry.is_complete or _is_wave_complete(entry, self.action.wave):
-            return self._complete_outcome(entry), None
+        if wave.is_complete:
+            return self._complete_outcome(wave), None
         if self.was_rejected:
             code = ExitCode.OUTCOME_UNKNOWN if entry.was_sent_in_part else ExitCode.FAILED
             self.exit_codes.add(code)
@@ -128,12 +129,11 @@ class MailingRun:
             reason = reason or sentence("its draft at sms.by is not confirmed; the next apply continues")
         return MailingOutcome.SKIPPED, reason
 
-    def _complete_outcome(self, entry: Entry) -> MailingOutcome:
+    def _complete_outcome(self, wave: Entry) -> MailingOutcome:
         if self.was_sent:
             is_confirm = self.action.action is ActionKind.CONFIRM
             return MailingOutcome.CONFIRMED if is_confirm else MailingOutcome.SENT
-        was_found = _is_wave_begun(entry, self.action.wave)
-        return MailingOutcome.ADOPTED if was_found else MailingOutcome.SENT
+        return MailingOutcome.ADOPTED if wave.was_sent_in_part else MailingOutcome.SENT
 
     def _result(
         self,
@@ -184,35 +184,26 @@ def _with_share(entry: Entry, reason: str | None) -> str | None:
     )
 
 
-def count_concerned(entry: Entry, outcome: MailingOutcome, wave: int | None = None) -> int | None:
+def count_concerned(entry: Entry, outcome: MailingOutcome) -> int | None:
     """Return how many recipients the outcome applies to; None if to all of them."""
-    chunks = _chunks_of(entry, wave)
-    total = sum(chunk.recipients or 0 for chunk in chunks)
+    total = sum(chunk.recipients or 0 for chunk in entry.chunks)
     match outcome:
         case MailingOutcome.UNKNOWN:
-            concerned = sum(chunk.recipients_in(ChunkState.UNKNOWN) for chunk in chunks)
+            concerned = sum(chunk.recipients_in(ChunkState.UNKNOWN) for chunk in entry.chunks)
         case MailingOutcome.REJECTED:
-            concerned = total - sum(chunk.accepted_recipients for chunk in chunks)
+            concerned = total - entry.accepted_recipients
         case _:
             return None
     return concerned if concerned not in (0, total) else None
 
 
-def _is_wave_complete(entry: Entry, wave: int | None) -> bool:
-    """Whether the wave that this run sends was sent completely; False without waves."""
-    return wave is not None and all(chunk.state in DONE for chunk in _chunks_of(entry, wave))
-
-
-def _is_wave_begun(entry: Entry, wave: int | None) -> bool:
-    """Whether any part of this run's wave was sent; without waves, any part of the mailing."""
-    return any(chunk.was_sent for chunk in _chunks_of(entry, wave))
-
-
-def _recipients_of(entry: Entry, wave: int | None = None) -> int | None:
-    counts = [chunk.recipients for chunk in _chunks_of(entry, wave) if chunk.recipients is not None]
+def _recipients_of(entry: Entry) -> int | None:
+    counts = [chunk.recipients for chunk in entry.chunks if chunk.recipients is not None]
     return sum(counts) if counts else entry.recipients
 
 
-def _chunks_of(entry: Entry, wave: int | None) -> list[ChunkRecord]:
-    """Return the chunks of a wave; all chunks if there are no waves."""
-    return [chunk for chunk in entry.chunks if wave is None or chunk.wave == wave]
+def _wave_of(entry: Entry, wave: int | None) -> Entry:
+    """Return `entry` with the chunks of this wave only; with all of them if there are no waves."""
+    if wave is None:
+        return entry
+    return replace(entry, chunks=tuple(chunk for chunk in entry.chunks if chunk.wave == wave))
