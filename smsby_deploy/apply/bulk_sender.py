@@ -138,10 +138,9 @@ class BulkSender:
             return
         context, run = self._context, self._context.runs[mailing.address]
         pinned, now = mailing.pinned(context.inputs), context.clock.now()
+        planned = PlannedMessages(context.project, pinned, run.action, now, context.opt_outs)
         try:
-            for message in stream_messages(
-                context.project, pinned, run.action, now, context.opt_outs, self._cache
-            ):
+            for message in planned.stream(self._cache):
                 if run.is_stopped:
                     return
                 record = context.recorder.chunk(message.ref)
@@ -174,41 +173,6 @@ def _note_recipients(context: ApplyContext, message: ChunkMessage) -> bool:
     return True
 
 
-def stream_messages(
-    project: Project,
-    mailing: Mailing,
-    action: Action,
-    now: datetime,
-    opt_outs: OptOutWatch,
-    cache: ChunkCache | None = None,
-) -> Iterator[ChunkMessage]:
-    """Yield the chunks of `mailing` in order, checked against the plan, without `opt_outs`.
-
-    They come from `cache` if it holds them, otherwise from the files. A mailing that is late at `now`, and allowed to be,
-    is sent at once.
-
-    Raises:
-        FilesChanged: a chunk differs from the plan, or the opt-outs cannot be read.
-    """
-    planned, report, count = _PlannedMessages(project, mailing, action, now, opt_outs), ChunkReport(), 0
-    kept = cache if cache is not None and cache.holds(mailing.address) else None
-    for message in planned.from_files(report) if kept is None else planned.from_cache(kept):
-        yield message
-        count += 1
-    if count < len(action.chunks):
-        reasons = [problem.message for problem in (*report.audience.problems, *report.texts.kept)]
-        raise FilesChanged(
-            sentence(
-                "it has no recipients left for chunk {number} of {total}: {why}"
-                if reasons
-                else "it has no recipients left for chunk {number} of {total}",
-                number=count + 1,
-                total=len(action.chunks),
-                why=reasons[0] if reasons else "",
-            )
-        )
-
-
 def pack_requests(api: ApiSettings, messages: Iterable[ChunkMessage]) -> Iterator[list[ChunkMessage]]:
     """Group `messages` into requests, in order, with as many in each as fit."""
     request: list[ChunkMessage] = []
@@ -222,8 +186,11 @@ def pack_requests(api: ApiSettings, messages: Iterable[ChunkMessage]) -> Iterato
         yield request
 
 
-class _PlannedMessages:
-    """The messages of one mailing, each checked against its planned chunk."""
+class PlannedMessages:
+    """The messages of one mailing, each checked against its planned chunk, without `opt_outs`.
+
+    A mailing that is late at `now`, and allowed to be, is sent at once.
+    """
 
     def __init__(
         self, project: Project, mailing: Mailing, action: Action, now: datetime, opt_outs: OptOutWatch
@@ -235,7 +202,32 @@ class _PlannedMessages:
         self._now = now
         self._opt_outs = opt_outs
 
-    def from_files(self, report: ChunkReport) -> Iterator[ChunkMessage]:
+    def stream(self, cache: ChunkCache | None = None) -> Iterator[ChunkMessage]:
+        """Yield them in order, from `cache` if it holds the mailing, otherwise from the files.
+
+        Raises:
+            FilesChanged: a chunk differs from the plan, or the opt-outs cannot be read.
+        """
+        report, count = ChunkReport(), 0
+        kept = cache if cache is not None and cache.holds(self._mailing.address) else None
+        for message in self._from_files(report) if kept is None else self._from_cache(kept):
+            yield message
+            count += 1
+        total = len(self._action.chunks)
+        if count < total:
+            reasons = [problem.message for problem in (*report.audience.problems, *report.texts.kept)]
+            raise FilesChanged(
+                sentence(
+                    "it has no recipients left for chunk {number} of {total}: {why}"
+                    if reasons
+                    else "it has no recipients left for chunk {number} of {total}",
+                    number=count + 1,
+                    total=total,
+                    why=reasons[0] if reasons else "",
+                )
+            )
+
+    def _from_files(self, report: ChunkReport) -> Iterator[ChunkMessage]:
         suppressed = self._opt_outs.current(self._action.capped, between=0)
         for chunk in stream_chunks(self._project, self._mailing, self._template, suppressed, report):
             index = chunk.index
@@ -247,7 +239,7 @@ class _PlannedMessages:
             mask = leave_out(chunk.not_suppressed, opted_out_places(self._action.chunks[index].opted_out))
             yield self._message(index, chunk.rows, mask, chunk.text)
 
-    def from_cache(self, cache: ChunkCache) -> Iterator[ChunkMessage]:
+    def _from_cache(self, cache: ChunkCache) -> Iterator[ChunkMessage]:
         project, action = self._project, self._action
         late = self._opt_outs.later(between=0)
         left_out = [phones for phones in (late, action.capped) if phones is not None]

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from smsby_deploy.apply.apply_result import MailingOutcome
-from smsby_deploy.apply.bulk_sender import ChunkMessage, pack_requests, stream_messages
+from smsby_deploy.apply.bulk_sender import ChunkMessage, PlannedMessages, pack_requests
 from smsby_deploy.apply.hand_over import hand_over
 from smsby_deploy.apply.mailing_run import FilesChanged
 from smsby_deploy.apply.opt_out_watch import OptOutWatch
@@ -60,14 +60,14 @@ def _watch(loaded: LoadedProject) -> OptOutWatch:
 
 def _messages(loaded: LoadedProject, plan: Plan) -> list[ChunkMessage]:
     (mailing,) = loaded.project.mailings
-    return list(stream_messages(loaded.project, mailing, plan.actions[0], _NOW, _watch(loaded)))
+    return list(PlannedMessages(loaded.project, mailing, plan.actions[0], _NOW, _watch(loaded)).stream())
 
 
 def _bodies(loaded: LoadedProject) -> list[dict[str, Any]]:
     return [json.loads(message.body) for message in _messages(loaded, _plan(loaded))]
 
 
-def test_stream_messages_of_one_text(tmp_path: Path) -> None:
+def test_planned_messages_of_one_text(tmp_path: Path) -> None:
     """With one text for all, a message has `text`, a name with the fingerprint, and the time on the account's clock."""
     mailing = "text: Привет, recipients: ['375290000001', '375290000002', '375290000003']"
     loaded = _load(tmp_path, f"{mailing}, schedule_time: 2026-12-01T10:00:00+00:00")
@@ -84,7 +84,7 @@ def test_stream_messages_of_one_text(tmp_path: Path) -> None:
     assert second["delivery_list"] == ["375290000003"]
 
 
-def test_stream_messages_of_personal_texts(tmp_path: Path) -> None:
+def test_planned_messages_of_personal_texts(tmp_path: Path) -> None:
     """With personal texts each recipient has a text, and the message has none."""
     loaded = _load(tmp_path, "text: '{{ n }}!', recipients: [{phone: '375290000001', n: Анна}]")
     (message,) = _messages(loaded, _plan(loaded))
@@ -94,7 +94,7 @@ def test_stream_messages_of_personal_texts(tmp_path: Path) -> None:
     assert message.is_personal  # its form has twice as many variables
 
 
-def test_stream_messages_without_recipients_left(tmp_path: Path) -> None:
+def test_planned_messages_without_recipients_left(tmp_path: Path) -> None:
     """A chunk whose recipients all opted out has no recipients, and is yielded only to be recorded as complete."""
     loaded = _load(
         tmp_path,
@@ -106,7 +106,7 @@ def test_stream_messages_without_recipients_left(tmp_path: Path) -> None:
     assert json.loads(messages[0].body)["delivery_list"] == []
 
 
-def test_stream_messages_of_changed_files(tmp_path: Path) -> None:
+def test_planned_messages_of_changed_files(tmp_path: Path) -> None:
     """A chunk that differs from the plan yields nothing, and a missing chunk is an error."""
     loaded = _load(tmp_path, "text: Hi, recipients: ['375290000001', '375290000002', '375290000003']")
     plan = _plan(loaded)
@@ -120,7 +120,7 @@ def test_stream_messages_of_changed_files(tmp_path: Path) -> None:
         _messages(loaded, _plan(shorter))
 
 
-def test_stream_messages_of_waves(tmp_path: Path) -> None:
+def test_planned_messages_of_waves(tmp_path: Path) -> None:
     """The first wave is sent at the mailing's time, a later one when its verdict allows it."""
     mailing = "text: Hi, recipients: ['375290000001', '375290000002', '375290000003']"
     waves = "waves: [{people: 1, after: 1h, delivered: 90}, rest]"
@@ -148,11 +148,13 @@ def _from_cache(loaded: LoadedProject, plan: Plan, cache: ChunkCache, **changes:
     with closing(cache):
         return [
             json.loads(message.body)
-            for message in stream_messages(loaded.project, mailing, action, _NOW, _watch(loaded), cache)
+            for message in PlannedMessages(loaded.project, mailing, action, _NOW, _watch(loaded)).stream(
+                cache
+            )
         ]
 
 
-def test_stream_messages_without_capped_recipients(tmp_path: Path) -> None:
+def test_planned_messages_without_capped_recipients(tmp_path: Path) -> None:
     """Capped recipients are left out even of chunks that were cached before the caps were known."""
     loaded = _load(tmp_path, "text: Hi, recipients: ['375290000001', '375290000002']")
     capped = PhoneSet()
@@ -161,7 +163,7 @@ def test_stream_messages_without_capped_recipients(tmp_path: Path) -> None:
     assert body["delivery_list"] == ["375290000002"]
 
 
-def test_stream_messages_of_variants(tmp_path: Path) -> None:
+def test_planned_messages_of_variants(tmp_path: Path) -> None:
     """Each chunk has the text of its variant, whether it was cached or is read again."""
     phones = ", ".join(f"'37529000000{n}'" for n in range(10))
     loaded = _load(
@@ -178,7 +180,7 @@ def test_stream_messages_of_variants(tmp_path: Path) -> None:
     assert kept == [json.loads(message.body) for message in _messages(loaded, plan)]
 
 
-def test_stream_messages_of_damaged_chunks(tmp_path: Path) -> None:
+def test_planned_messages_of_damaged_chunks(tmp_path: Path) -> None:
     """A chunk that the disk returns damaged is not sent."""
     loaded = _load(tmp_path, "text: Hi, recipients: ['375290000001', '375290000002', '375290000003']")
     with pytest.raises(FilesChanged, match="the planned chunk 2 was damaged on disk"):

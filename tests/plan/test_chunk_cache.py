@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smsby_deploy.apply.bulk_sender import stream_messages
+from smsby_deploy.apply.bulk_sender import PlannedMessages
 from smsby_deploy.apply.mailing_run import FilesChanged
 from smsby_deploy.apply.opt_out_watch import OptOutWatch
 from smsby_deploy.clock import SystemClock
@@ -55,7 +55,7 @@ def _plan(loaded: LoadedProject, kept: ChunkCache, lock: Lock | None = None) -> 
 
 def _sent(loaded: LoadedProject, plan: Plan, watch: OptOutWatch, kept: ChunkCache | None) -> list[bytes]:
     (mailing,) = loaded.project.mailings
-    messages = stream_messages(loaded.project, mailing, plan.actions[0], _NOW, watch, kept)
+    messages = PlannedMessages(loaded.project, mailing, plan.actions[0], _NOW, watch).stream(kept)
     return [message.body for message in messages]
 
 

@@ -14,7 +14,7 @@ from unittest.mock import patch
 
 import pytest
 
-from smsby_deploy.apply.bulk_sender import ChunkMessage, stream_messages
+from smsby_deploy.apply.bulk_sender import ChunkMessage, PlannedMessages
 from smsby_deploy.apply.mailing_run import FilesChanged
 from smsby_deploy.apply.opt_out_watch import OptOutWatch
 from smsby_deploy.clock import SystemClock
@@ -195,7 +195,7 @@ def test_query_changed_after_the_plan_sends_nothing(database: Database, tmp_path
     def stream() -> Iterator[ChunkMessage]:
         clock = SystemClock()
         watch = OptOutWatch(loaded.project, clock)
-        return stream_messages(loaded.project, mailing, action, clock.now(), watch)
+        return PlannedMessages(loaded.project, mailing, action, clock.now(), watch).stream()
 
     assert [message.recipients for message in stream()] == [2, 1]
     database.run("update clients set name = 'Вера' where id = 3")
