@@ -267,7 +267,7 @@ class _TextCheck:
         problems = [*audience.problems, *_find_repeats(mailing, audience), *self.report.texts.all_of(mailing)]
         problems += [*self.counter.find_problems(), *self._lint.find_problems()]
         if self._template is not None:
-            problems += self._template.find_problems(mailing.address, rows_file(mailing))
+            problems += self._template.find_problems(mailing)
         return problems
 
 

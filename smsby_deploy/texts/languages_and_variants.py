@@ -9,11 +9,12 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain, compress
 
+from smsby_deploy.config.declarations import Mailing
 from smsby_deploy.config.sources import TextsByLanguage, TextsByVariant, TextSource
 from smsby_deploy.problems import Location, Problem, Severity
 from smsby_deploy.recipients.batch import Batch
 from smsby_deploy.recipients.waves_and_variants import assign_variants
-from smsby_deploy.texts.template import RenderedBatch, Template, TextTemplate
+from smsby_deploy.texts.template import RenderedBatch, Template, TextTemplate, rows_file
 from smsby_deploy.wording import Sentence, sentence
 
 _NONE = ""  # the language of a recipient for whom there is no text
@@ -80,7 +81,7 @@ class LanguageTemplates(_SeveralTexts):
         """Return the text for the variables `values`; None if there is none in their language."""
         return self._templates.get(_choose(self._source, values.get(self._source.column, "")))
 
-    def render_batch(self, batch: Batch, *, rows_file: str, address: str) -> RenderedBatch:
+    def render_batch(self, batch: Batch, mailing: Mailing) -> RenderedBatch:
         """Return the text of each recipient in their language, without white space at its ends.
 
         A recipient's own text takes precedence, whatever their language.
@@ -96,17 +97,17 @@ class LanguageTemplates(_SeveralTexts):
                 some = batch.only(bytearray(map(language.__eq__, languages)))
             if language == _NONE:
                 rendered[language] = iter([""] * len(some.phones))
-                problems += self._unknown(some, rows_file, address)
+                problems += self._unknown(some, mailing)
                 continue
             template = self._templates.get(language, self.texts[0])  # for own texts, any will do
-            one = template.render_batch(some, rows_file=rows_file, address=address)
+            one = template.render_batch(some, mailing)
             rendered[language] = iter(one.texts)
             problems += one.problems
             if language != _OWN:
                 self._counts[language] += some.not_suppressed.count(1)
         return RenderedBatch([next(rendered[language]) for language in languages], problems, self.replaced)
 
-    def find_problems(self, address: str, rows_file: str) -> Iterator[Problem]:
+    def find_problems(self, mailing: Mailing) -> Iterator[Problem]:
         """Yield a note on recipients of the default text; an error if no row has the column."""
         default, source = self._source.default, self._source
         if default is None or self._first_default is None:
@@ -115,16 +116,16 @@ class LanguageTemplates(_SeveralTexts):
             message = sentence(
                 "language names the column '{column}', which no recipient has", column=source.column
             )
-            yield Problem(Severity.ERROR, "LANGUAGE", message, address, source.column_location)
+            yield Problem(Severity.ERROR, "LANGUAGE", message, mailing.address, source.column_location)
             return
         message = sentence(
             "{count:recipient|recipients} with no text in their language {count:|gets|get} the {language} text, the "
             "default; the first is {place}",
             count=self._defaulted,
             language=default,
-            place=Location(rows_file, self._first_default),
+            place=Location(rows_file(mailing), self._first_default),
         )
-        yield Problem(Severity.NOTE, "LANGUAGE", message, address, source.location)
+        yield Problem(Severity.NOTE, "LANGUAGE", message, mailing.address, source.location)
 
     def _count_defaults(self, batch: Batch, languages: Sequence[str]) -> None:
         values = _values_of(self._source, batch)
@@ -139,7 +140,7 @@ class LanguageTemplates(_SeveralTexts):
         if self._first_default is None:
             self._first_default = next(compress(batch.lines, mask), None)
 
-    def _unknown(self, batch: Batch, rows_file: str, address: str) -> Iterator[Problem]:
+    def _unknown(self, batch: Batch, mailing: Mailing) -> Iterator[Problem]:
         """Yield an error for each recipient of `batch`, or a single one if the column is missing."""
         source = self._source
         if batch.column(source.column) is None and len(batch.phones) > 1:
@@ -149,9 +150,9 @@ class LanguageTemplates(_SeveralTexts):
             message = sentence(
                 "language names the column '{column}', which recipients lack ({place})",
                 column=source.column,
-                place=Location(rows_file, batch.lines[0]),
+                place=Location(rows_file(mailing), batch.lines[0]),
             )
-            yield Problem(Severity.ERROR, "LANGUAGE", message, address, source.column_location)
+            yield Problem(Severity.ERROR, "LANGUAGE", message, mailing.address, source.column_location)
             return
         known = ", ".join(self._templates)
         message = sentence(
@@ -160,7 +161,9 @@ class LanguageTemplates(_SeveralTexts):
             known=known,
         )
         for line in batch.lines:
-            yield Problem(Severity.ERROR, "LANGUAGE", message, address, Location(rows_file, line))
+            yield Problem(
+                Severity.ERROR, "LANGUAGE", message, mailing.address, Location(rows_file(mailing), line)
+            )
 
 
 class VariantTemplates(_SeveralTexts):
@@ -187,7 +190,7 @@ class VariantTemplates(_SeveralTexts):
         template = self.by_name.get(name)
         return None if template is None else template.pick(values)
 
-    def render_batch(self, batch: Batch, *, rows_file: str, address: str) -> RenderedBatch:
+    def render_batch(self, batch: Batch, mailing: Mailing) -> RenderedBatch:
         """Return the text of each recipient, without white space at its ends.
 
         The control group is in no batch.
@@ -198,13 +201,13 @@ class VariantTemplates(_SeveralTexts):
         for name, template in self.by_name.items():
             mask = bytearray(map(name.__eq__, variants))
             if 1 in mask:
-                one = template.render_batch(batch.only(mask), rows_file=rows_file, address=address)
+                one = template.render_batch(batch.only(mask), mailing)
                 rendered[name] = iter(one.texts)
                 problems += one.problems
         return RenderedBatch([next(rendered[name]) for name in variants], problems, self.replaced)
 
-    def find_problems(self, address: str, rows_file: str) -> Iterator[Problem]:
-        return chain(*(one.find_problems(address, rows_file) for one in self.by_name.values()))
+    def find_problems(self, mailing: Mailing) -> Iterator[Problem]:
+        return chain(*(one.find_problems(mailing) for one in self.by_name.values()))
 
 
 def names_of_texts(

@@ -163,7 +163,7 @@ def sample_mailing(
             for problem in (
                 *problems.all_of(mailing),
                 *lint.find_problems(),
-                *(template.find_problems(mailing.address, file) if template is not None else ()),
+                *(template.find_problems(mailing) if template is not None else ()),
             )
         ),
         selector.by_parts if personal else None,

@@ -78,14 +78,14 @@ class Template(ABC):
         return self.texts[0].render_once()
 
     @abstractmethod
-    def render_batch(self, batch: Batch, *, rows_file: str, address: str) -> RenderedBatch:
+    def render_batch(self, batch: Batch, mailing: Mailing) -> RenderedBatch:
         """Return the text of each recipient, without white space at its ends.
 
-        A recipient's own text takes precedence and is used literally. `rows_file` is the file of `batch.lines`.
+        A recipient's own text takes precedence and is used literally.
         """
 
-    def find_problems(self, address: str, rows_file: str) -> Iterator[Problem]:
-        """Yield the problems found while rendering the texts of the mailing `address`."""
+    def find_problems(self, mailing: Mailing) -> Iterator[Problem]:
+        """Yield the problems found while rendering the texts of the mailing."""
         return iter(())
 
     @property
@@ -155,30 +155,30 @@ class TextTemplate(Template):
             self._shared_text = self.rewriter.apply(text)
         return self._shared_text
 
-    def render_batch(self, batch: Batch, *, rows_file: str, address: str) -> RenderedBatch:
+    def render_batch(self, batch: Batch, mailing: Mailing) -> RenderedBatch:
         """Return the text of each recipient, without white space at its ends.
 
-        A recipient's own text takes precedence and is used literally. `rows_file` is the file of `batch.lines`.
+        A recipient's own text takes precedence and is used literally.
         """
         texts: list[str] = []
         problems: list[Problem] = []
         self._searched.clear()
-        known = self._render_known(batch)
+        known, file = self._render_known(batch), rows_file(mailing)
         if known is None:
             rows = zip(batch.variables, batch.texts, batch.lines, strict=True)
             for variables, own_text, line in rows:
-                recipient = Location(rows_file, line)
-                texts.append(self._render_row(variables, own_text, recipient, address, problems))
+                recipient = Location(file, line)
+                texts.append(self._render_row(variables, own_text, recipient, mailing.address, problems))
         elif None in known:
             for row, text in enumerate(known):
                 if text is None:
-                    recipient = Location(rows_file, batch.lines[row])
+                    recipient = Location(file, batch.lines[row])
                     variables = batch.variables_of(row)
-                    text = self._render_row(variables, batch.texts[row], recipient, address, problems)
+                    text = self._render_row(variables, batch.texts[row], recipient, mailing.address, problems)
                 texts.append(text)
         else:
             texts = cast("list[str]", known)
-        problems.extend(placeholder_problems(texts, batch, rows_file=rows_file, address=address))
+        problems.extend(placeholder_problems(texts, batch, mailing))
         return RenderedBatch(texts, problems, self.rewriter.replaced)
 
     @cached_property
@@ -248,17 +248,15 @@ class TextTemplate(Template):
         return text
 
 
-def placeholder_problems(
-    texts: Sequence[str], batch: Batch, *, rows_file: str, address: str
-) -> Iterator[Problem]:
+def placeholder_problems(texts: Sequence[str], batch: Batch, mailing: Mailing) -> Iterator[Problem]:
     """The rendered or literal texts that contain a placeholder."""
     for index in rows_with_placeholders(texts):
-        recipient = Location(rows_file, batch.lines[index])
+        recipient = Location(rows_file(mailing), batch.lines[index])
         message = sentence(
             "the text of this recipient contains a placeholder ({place}): fill it in or remove it",
             place=recipient,
         )
-        yield Problem(Severity.ERROR, "PLACEHOLDER", message, address, recipient)
+        yield Problem(Severity.ERROR, "PLACEHOLDER", message, mailing.address, recipient)
 
 
 def is_personal(mailing: Mailing, template: Template | None) -> bool:
@@ -279,9 +277,9 @@ def rows_file(mailing: Mailing) -> str:
 
 def render_texts(mailing: Mailing, template: Template | None, batch: Batch) -> RenderedBatch:
     """Return the text of each recipient of `batch`, "" where there is none, and the problems."""
-    file = rows_file(mailing)
     if template is not None:
-        return template.render_batch(batch, rows_file=file, address=mailing.address)
+        return template.render_batch(batch, mailing)
+    file = rows_file(mailing)
     rewriter = Rewriter(mailing.rewrite)
     texts = [rewriter.apply("" if text is None else text.strip()) for text in batch.texts]
     message = sentence("this recipient has no text: add one, or set `text` in the mailing")
@@ -296,7 +294,7 @@ def render_texts(mailing: Mailing, template: Template | None, batch: Batch) -> R
         for text, line in zip(texts, batch.lines, strict=True)
         if not text or is_not_a_value(text)
     ]
-    problems.extend(placeholder_problems(texts, batch, rows_file=file, address=mailing.address))
+    problems.extend(placeholder_problems(texts, batch, mailing))
     return RenderedBatch(texts, problems, rewriter.replaced)
 
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import pytest
 
-from smsby_deploy.config.sources import TextSource
+from smsby_deploy.config.sources import RecipientsFile, TextSource
 from smsby_deploy.errors import FilesInvalid
 from smsby_deploy.problems import Location, Problem
 from smsby_deploy.recipients.batch import Batch
 from smsby_deploy.texts.compiler import compile_text
+from tests.recipients.mailings import AT, make_mailing
+
+MAILING = make_mailing(RecipientsFile(Path("list.csv"), "list.csv", "phone", AT))  # a/b
 
 
 def make_batch(
@@ -32,9 +36,7 @@ def make_source(text: str) -> TextSource:
 
 def render_one(text: str, own: str | None = None, **variables: str) -> tuple[str, list[Problem]]:
     """Return the text of one recipient, at line 3, and its problems."""
-    rendered = compile_text(make_source(text)).render_batch(
-        make_batch([variables], own), rows_file="list.csv", address="a/b"
-    )
+    rendered = compile_text(make_source(text)).render_batch(make_batch([variables], own), MAILING)
     return rendered.texts[0], list(rendered.problems)
 
 

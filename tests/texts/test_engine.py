@@ -10,7 +10,7 @@ from smsby_deploy.output.translation import translator
 from smsby_deploy.problems import Location
 from smsby_deploy.texts.compiler import compile_text
 from smsby_deploy.texts.engine import syntax_message
-from tests.texts.rendering import make_batch, make_source, refusal, render_one
+from tests.texts.rendering import MAILING, make_batch, make_source, refusal, render_one
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_renderer_locates_errors_in_the_campaign(content: str, text: str, place:
     """Errors are located in plain, quoted, literal and folded scalars, even after escapes and on later lines."""
     source = TextSource(text, Location("sale.yaml", 1, 11), content)
     batch = make_batch([{"name": "x"}])
-    problem = compile_text(source).render_batch(batch, rows_file="list.csv", address="a/b").problems[0]
+    problem = compile_text(source).render_batch(batch, MAILING).problems[0]
     assert problem.location == ("sale.yaml", *place)
 
 

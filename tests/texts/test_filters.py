@@ -10,14 +10,14 @@ from smsby_deploy.config.sources import TextSource
 from smsby_deploy.problems import Location
 from smsby_deploy.texts.compiler import compile_text
 from smsby_deploy.texts.filters import plural
-from tests.texts.rendering import make_batch
+from tests.texts.rendering import MAILING, make_batch
 
 
 def _render(expression: str, value: str) -> tuple[str, str]:
     """Return the text, and the message if there is one."""
     template = compile_text(TextSource(f"{{{{ x | {expression} }}}}", Location("t.j2", 1, 1), file="t.j2"))
     batch = make_batch([{"x": value}])
-    rendered = template.render_batch(batch, rows_file="list.csv", address="a/b")
+    rendered = template.render_batch(batch, MAILING)
     return rendered.texts[0], "".join(problem.message for problem in rendered.problems)
 
 
@@ -116,7 +116,7 @@ def test_date_converts_offsets_to_the_mailings_zone(value: str, expected: str) -
     for source_text in ("{{ x | date('%H:%M') }}", "{{ x | date('%H:%M') }}{% set y = 1 %}"):
         source = TextSource(source_text, Location("t.j2", 1, 1), file="t.j2", timezone="Asia/Tokyo")
         batch = make_batch([{"x": "2026-12-01T07:00:00Z"}])
-        assert compile_text(source).render_batch(batch, rows_file="r.csv", address="a/b").texts == ["16:00"]
+        assert compile_text(source).render_batch(batch, MAILING).texts == ["16:00"]
 
 
 @pytest.mark.parametrize(

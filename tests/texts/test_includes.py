@@ -11,7 +11,7 @@ from smsby_deploy.errors import FilesInvalid
 from smsby_deploy.problems import Location, Problem
 from smsby_deploy.texts.compiler import compile_text
 from smsby_deploy.texts.template import Template
-from tests.texts.rendering import make_batch, make_source, refusal
+from tests.texts.rendering import MAILING, make_batch, make_source, refusal
 
 _AT = Location("sale.yaml", 6, 11)
 
@@ -71,7 +71,7 @@ def test_includes_with_a_variable_make_a_text_personal(root: Path) -> None:
     template = _compile(root, "Привет {% include 'city.j2' %}")
     assert template.variables == {"city"}
     batch = make_batch([{"city": "Минск"}, {"city": ""}])
-    rendered = template.render_batch(batch, rows_file="list.csv", address="a/b")
+    rendered = template.render_batch(batch, MAILING)
     assert rendered.texts == ["Привет из Минск", ""]
     problem = rendered.problems[0]
     assert problem.location == ("templates/city.j2", 1, 7)

@@ -15,7 +15,7 @@ from smsby_deploy.recipients.batch import Batch
 from smsby_deploy.recipients.waves_and_variants import assign_variants
 from smsby_deploy.texts.compiler import compile_text, compile_texts
 from smsby_deploy.texts.template import RenderedBatch, Template
-from tests.texts.rendering import make_batch, make_source
+from tests.texts.rendering import MAILING, make_batch, make_source
 
 _TEXTS = {
     "ru": "{{ name }}, скидка {{ sum }}%",
@@ -32,7 +32,7 @@ def _source(default: str | None = None, texts: Mapping[str, str] = _TEXTS) -> Te
 
 
 def _render(template: Template, rows: Sequence[Mapping[str, str]], own: str | None = None) -> RenderedBatch:
-    return template.render_batch(make_batch(rows, own), rows_file="list.csv", address="a/b")
+    return template.render_batch(make_batch(rows, own), MAILING)
 
 
 def _row(language: str, name: str = "Ann", total: str = "5") -> dict[str, str]:
@@ -64,9 +64,7 @@ def test_split_batch_reads_as_row_by_row(rows: list[dict[str, str]], default: st
             assert rendered.texts[index] == ""
             assert _places(here) == [("LANGUAGE", f"list.csv:{index + 3}:1")]
             continue
-        one = compile_text(make_source(_TEXTS[language])).render_batch(
-            alone, rows_file="list.csv", address="a/b"
-        )
+        one = compile_text(make_source(_TEXTS[language])).render_batch(alone, MAILING)
         assert rendered.texts[index] == one.texts[0]
         assert here == one.problems
     assert sum(template.languages.values()) == sum(
@@ -87,14 +85,14 @@ def test_default_language_is_noted() -> None:
     template = compile_texts(_source("ru"))
     rendered = _render(template, [_row("be"), _row(""), _row("de", "Kim")])
     assert rendered.texts == ["Ann, зніжка 5%", "Ann, скидка 5%", "Kim, скидка 5%"]
-    (note,) = template.find_problems("a/b", "list.csv")
+    (note,) = template.find_problems(MAILING)
     assert (note.severity, note.code, note.location) == (Severity.NOTE, "LANGUAGE", _AT)
     assert note.message.startswith("2 recipients")
     assert note.message.endswith("list.csv:4")
     assert template.languages == {"ru": 2, "be": 1, "en": 0}
     template = compile_texts(_source("ru"))
     _render(template, [_row("be")])
-    assert not list(template.find_problems("a/b", "list.csv"))
+    assert not list(template.find_problems(MAILING))
 
 
 def test_column_that_does_not_exist() -> None:
@@ -105,7 +103,7 @@ def test_column_that_does_not_exist() -> None:
     assert _places(problems) == [("LANGUAGE", str(_COLUMN_AT))]
     template = compile_texts(_source("ru"))
     assert not _render(template, rows).problems
-    (error,) = template.find_problems("a/b", "list.csv")
+    (error,) = template.find_problems(MAILING)
     assert (error.severity, error.location) == (Severity.ERROR, _COLUMN_AT)
 
 
@@ -164,7 +162,7 @@ def test_variant_templates_render_each_recipient() -> None:
     """Each recipient gets the text of their variant, even one with languages, and `pick` finds the same text."""
     source = _in_variants("A {{ name }}", "B {{ name }}")
     template, batch = compile_texts(source), _batch(source)
-    rendered = template.render_batch(batch, rows_file="list.csv", address="sale/vip")
+    rendered = template.render_batch(batch, MAILING)
     names = assign_variants(source, batch.phones)
     assert len(set(names)) == 2
     expected = [
@@ -176,7 +174,7 @@ def test_variant_templates_render_each_recipient() -> None:
         picked = template.pick(row)
         assert picked is not None
         assert picked.render_batch(batch.only(bytearray(p == row["phone"] for p in batch.phones)),
-                                   rows_file="", address="").texts == [text]  # fmt: skip
+                                   MAILING).texts == [text]  # fmt: skip
     assert sum(template.languages.values()) == names.count("b")
 
 

@@ -13,7 +13,7 @@ from smsby_deploy.problems import Location
 from smsby_deploy.texts import limits, vectorized
 from smsby_deploy.texts.compiler import compile_text
 from smsby_deploy.texts.jinja_environment import TextEnvironment
-from tests.texts.rendering import make_batch
+from tests.texts.rendering import MAILING, make_batch
 
 _MEGABYTES = 64
 _AT = Location("text.j2", 1, 1)
@@ -56,9 +56,7 @@ def test_limits_stop_a_runaway_template(text: str) -> None:
         batch = make_batch([{"name": "x", "a": "b"}])
         try:
             problems = (
-                compile_text(TextSource(text, _AT, file="text.j2"))
-                .render_batch(batch, rows_file="list.csv", address="a/b")
-                .problems
+                compile_text(TextSource(text, _AT, file="text.j2")).render_batch(batch, MAILING).problems
             )
         except FilesInvalid as error:
             problems = list(error.problems)
@@ -73,14 +71,14 @@ def test_limits_allow_a_template_of_many_variables() -> None:
     text = "{{ name }}" * 9_000
     template = compile_text(TextSource(text, _AT, file="text.j2"))
     batch = make_batch([{"name": "x"}])
-    assert template.render_batch(batch, rows_file="list.csv", address="a/b").texts == ["x" * 9_000]
+    assert template.render_batch(batch, MAILING).texts == ["x" * 9_000]
 
 
 def test_limits_ignore_the_length_of_data() -> None:
     """Only values that a template makes are limited, since a long value of the data only costs parts."""
     batch = make_batch([{"name": "x" * 20_000}])
     template = compile_text(TextSource("{{ name }}", _AT, file="text.j2"))
-    assert not template.render_batch(batch, rows_file="list.csv", address="a/b").problems
+    assert not template.render_batch(batch, MAILING).problems
 
 
 @pytest.mark.parametrize(
@@ -94,9 +92,7 @@ def test_limits_ignore_the_length_of_data() -> None:
 def test_limits_report_a_runaway_once(text: str, rows: int) -> None:
     """After the first failure the other texts of a long list are not tried, which would take hours."""
     batch = make_batch([{"name": "x"}] * 5000)
-    rendered = compile_text(TextSource(text, _AT, file="text.j2")).render_batch(
-        batch, rows_file="list.csv", address="a/b"
-    )
+    rendered = compile_text(TextSource(text, _AT, file="text.j2")).render_batch(batch, MAILING)
     assert len(rendered.problems) == 1
     assert len(rendered.texts) == 5000
     assert sum(bool(text) for text in rendered.texts) >= rows - 1
@@ -124,7 +120,7 @@ def test_limits_count_conditions_of_a_long_text(
     problems = []
     for count in (200, 2000):
         template = compile_text(TextSource("{{ name }}" + piece * (count // share), _AT, file="text.j2"))
-        problems.append(template.render_batch(batch, rows_file="list.csv", address="a/b").problems)
+        problems.append(template.render_batch(batch, MAILING).problems)
     assert [[one.message.partition(":")[0] for one in found] for found in problems] == [
         [],
         ["the template does too much work"],
@@ -136,7 +132,7 @@ def test_limits_leave_comparisons_of_texts(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(vectorized, "compare", None)
     text = "".join(f"{{% if name == '{n}' %}}{n}{{% elif name != name %}}x{{% endif %}}" for n in range(600))
     template = compile_text(TextSource(text, _AT, file="text.j2"))
-    rendered = template.render_batch(make_batch([{"name": "17"}] * 200), rows_file="list.csv", address="a/b")
+    rendered = template.render_batch(make_batch([{"name": "17"}] * 200), MAILING)
     assert (set(rendered.texts), list(rendered.problems)) == ({"17"}, [])
 
 
@@ -162,7 +158,7 @@ def test_limits_charge_for_the_length_of_values(work: str, monkeypatch: pytest.M
     text = f"{{% set x = 'ab' * 4990 %}}{loop}{{{{ name }}}}"
     batch = make_batch([{"name": "x"}])
     template = compile_text(TextSource(text, _AT, file="text.j2"))
-    (problem,) = template.render_batch(batch, rows_file="list.csv", address="a/b").problems
+    (problem,) = template.render_batch(batch, MAILING).problems
     assert "too much work" in problem.message
     assert len(rounds) < 250
 
@@ -172,4 +168,4 @@ def test_limits_allow_an_ordinary_loop_in_every_text() -> None:
     text = "{% for word in name.split(',') %}{{ loop.index }}. {{ word }}\n{% endfor %}"
     batch = make_batch([{"name": "a,b,c,d,e"}] * 5000)
     template = compile_text(TextSource(text, _AT, file="text.j2"))
-    assert not template.render_batch(batch, rows_file="list.csv", address="a/b").problems
+    assert not template.render_batch(batch, MAILING).problems

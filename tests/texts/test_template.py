@@ -19,7 +19,7 @@ from smsby_deploy.problems import Location
 from smsby_deploy.texts.analysis import find_placeholders
 from smsby_deploy.texts.compiler import compile_text
 from smsby_deploy.texts.template import Template, is_personal, render_texts, rows_file
-from tests.texts.rendering import make_batch, make_source, render_one
+from tests.texts.rendering import MAILING, make_batch, make_source, render_one
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_every_undefined_variable_of_a_text_is_reported() -> None:
     text = "{{ a }}\n{{ city }}\n{{ b }} {{ name }}\n{% if c %}{{ d }}{% endif %}{{ a }}"
     rows = [{"name": "x", "city": city} for city in ("", "y", "z")]
     template = compile_text(make_source(text))
-    rendered = template.render_batch(make_batch(rows), rows_file="list.csv", address="a/b")
+    rendered = template.render_batch(make_batch(rows), MAILING)
     found = [(one.message, one.location and one.location.line) for one in rendered.problems]
     assert found == [
         ("'a' is undefined (list.csv:3)", 1),
@@ -104,7 +104,7 @@ def test_few_rows_are_searched_for_more_undefined_variables() -> None:
     """If each row has another error as well, only the first ten of a batch are rendered again."""
     template = compile_text(make_source("{{ a }} {{ b }} {{ city }}"))
     batch = make_batch([{"name": "x", "city": ""}] * 30)
-    rendered = template.render_batch(batch, rows_file="list.csv", address="a/b")
+    rendered = template.render_batch(batch, MAILING)
     names = Counter(one.message.split("'")[1] for one in rendered.problems)
     assert (names["a"], names["b"]) == (30, 10)
 

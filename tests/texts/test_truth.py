@@ -20,7 +20,7 @@ from smsby_deploy.recipients.cell_values import text_columns
 from smsby_deploy.recipients.list_files import read_list_file
 from smsby_deploy.recipients.rows import SourceFacts
 from smsby_deploy.texts.compiler import compile_text
-from tests.texts.rendering import make_source
+from tests.texts.rendering import MAILING, make_source
 
 _TYPED = (
     st.booleans() | st.none() | st.sampled_from(["", "0", "false", "x"]) | st.integers(-2, 2)
@@ -38,7 +38,7 @@ def _render(text: str, cells: list[str]) -> list[str]:
     batch = Batch(
         ["375291234567"] * count, ("x",), [cells], [None] * count, range(count), bytearray(count), None, True
     )
-    return compile_text(make_source(text)).render_batch(batch, rows_file="r", address="a/b").texts
+    return compile_text(make_source(text)).render_batch(batch, MAILING).texts
 
 
 @given(st.lists(_TYPED, min_size=1, max_size=5), st.sampled_from(_TESTS))

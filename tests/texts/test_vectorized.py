@@ -17,7 +17,7 @@ from smsby_deploy.texts import engine
 from smsby_deploy.texts.compiler import compile_text
 from smsby_deploy.texts.filters import TEXT_FILTERS
 from smsby_deploy.texts.template import RenderedBatch, Template
-from tests.texts.rendering import make_batch
+from tests.texts.rendering import MAILING, make_batch
 
 _AT = Location("sale.yaml", 6, 11)
 _NAMES = ("name", "code", "Bonus", "phone", "missing")
@@ -104,8 +104,8 @@ def _outcome(
         template = _compile(text, rewrite, vectorized=vectorized)
     except FilesInvalid as error:
         return error.problems
-    first = template.render_batch(make_batch(rows, own), rows_file="list.csv", address="a/b")
-    again = template.render_batch(make_batch(rows[::-1]), rows_file="list.csv", address="a/b")
+    first = template.render_batch(make_batch(rows, own), MAILING)
+    again = template.render_batch(make_batch(rows[::-1]), MAILING)
     problems = [*first.problems, *again.problems]
     return RenderedBatch([*first.texts, *again.texts], problems, again.replaced), template.variables
 
