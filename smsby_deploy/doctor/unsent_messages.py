@@ -5,9 +5,8 @@ They leave messages and a contact list at sms.by, and reach no recipient.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any, NamedTuple
+from typing import Any
 
 from smsby_deploy.doctor.examination import Examination, gap_of
 from smsby_deploy.doctor.questions import count_mailings
@@ -27,6 +26,8 @@ _LIST = "smsby-deploy doctor"
 _CREATE, _PAGE = "createSmsMessage", 1000
 _NO_PHONE = "0"
 _CLOCK_SLACK = 300  # seconds by which this machine's clock may be wrong
+# Letters and lengths of texts on which the tables differ: 4 to 6 parts, and characters that count double.
+_DISPUTED = (("x", 620), ("x", 775), ("x", 930), ("я", 260), ("я", 325), ("я", 390), ("~", 160), ("€", 71))
 
 
 def leave_rows(look: Examination, lists: tuple[SubscriberList, ...]) -> None:
@@ -115,32 +116,18 @@ def _ask_for_message(look: Examination, number: int) -> None:
         look.know_clock(FactName.CLOCK_OUT, str(row["d_create"]), now, method, slack=_CLOCK_SLACK)
 
 
-class _Sample(NamedTuple):
-    """A text on which the tables differ, with the parts that each counts."""
-
-    text: str
-    sdk: int
-    gsm: int
-
-
-def _samples(text: str) -> Iterator[_Sample]:
-    """Yield texts at the disputed places: 4 to 6 parts, and characters that count double."""
-    fillers = (("x", 620), ("x", 775), ("x", 930), ("я", 260), ("я", 325), ("я", 390), ("~", 160), ("€", 71))
-    for filler, length in fillers:
-        sample = text + filler * (length - len(text))
-        yield _Sample(sample, measure_text(sample).parts, measure_gsm(sample).parts)
-
-
 def _ask_for_parts(look: Examination, text: str) -> None:
     """Learn by which table parts are counted."""
     is_sdk = is_gsm = True
-    for sample in _samples(text):
-        answer = _create(look, sample.text)
+    for filler, length in _DISPUTED:
+        sample = text + filler * (length - len(text))
+        answer = _create(look, sample)
         parts = read_int(find_value(answer.data, "parts"))
         if answer.error or parts is None:
             look.miss(FactName.PART_TABLE, gap_of(answer), _CREATE)
             return
-        is_sdk, is_gsm = is_sdk and parts == sample.sdk, is_gsm and parts == sample.gsm
+        is_sdk = is_sdk and parts == measure_text(sample).parts
+        is_gsm = is_gsm and parts == measure_gsm(sample).parts
     table = PartTable.SDK if is_sdk else PartTable.GSM if is_gsm else PartTable.OTHER
     look.know(FactName.PART_TABLE, table.value, _CREATE)
 

@@ -6,7 +6,7 @@ import csv
 import io
 import re
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from smsby_deploy.output.terminal import inert_cell, safe_line
 from smsby_deploy.status.usage_report import MONEY
@@ -85,20 +85,15 @@ def usage_csv(report: UsageReport) -> str:
 # --- OpenMetrics -----------------------------------------------------------------------------------------------------
 
 
-class _Metric(NamedTuple):
-    name: str
-    help: str
-
-
-_METRICS = {
-    "mailings": _Metric("smsby_mailings", "Mailings that were sent, at least in part."),
-    "recipients": _Metric("smsby_recipients", "Recipients for whom sms.by accepted a message."),
-    "parts": _Metric("smsby_parts", "Parts of the sent messages, as planned."),
-    "planned": _Metric("smsby_cost_planned", "Cost at the price set in the project."),
-    "billed": _Metric("smsby_cost_billed", "Cost that sms.by reported."),
-    "delivered": _Metric("smsby_delivered", "Recipients of final mailings who got the message."),
-    "undelivered": _Metric("smsby_undelivered", "Recipients of final mailings who did not get the message."),
-    "not_sent": _Metric("smsby_not_sent", "Recipients in a control group, to whom nothing was sent."),
+_METRICS = {  # by figure: its name, and what it counts
+    "mailings": ("smsby_mailings", "Mailings that were sent, at least in part."),
+    "recipients": ("smsby_recipients", "Recipients for whom sms.by accepted a message."),
+    "parts": ("smsby_parts", "Parts of the sent messages, as planned."),
+    "planned": ("smsby_cost_planned", "Cost at the price set in the project."),
+    "billed": ("smsby_cost_billed", "Cost that sms.by reported."),
+    "delivered": ("smsby_delivered", "Recipients of final mailings who got the message."),
+    "undelivered": ("smsby_undelivered", "Recipients of final mailings who did not get the message."),
+    "not_sent": ("smsby_not_sent", "Recipients in a control group, to whom nothing was sent."),
 }
 _DOUBTS = {
     "missing": "Mailings without this figure in the lock.",
@@ -115,12 +110,12 @@ def usage_openmetrics(report: UsageReport) -> str:
     figure estimated by recipients.
     """
     lines: list[str] = []
-    for key, metric in _METRICS.items():
-        lines += [f"# TYPE {metric.name} gauge", f"# HELP {metric.name} {metric.help}"]
+    for key, (metric, about) in _METRICS.items():
+        lines += [f"# TYPE {metric} gauge", f"# HELP {metric} {about}"]
         for row in report.rows:
             value = row.sums[key].total if key in row.sums else Decimal(getattr(row, key))
             if value is not None:
-                lines.append(f"{metric.name}{{{_metric_labels(report, row)}}} {value:f}")
+                lines.append(f"{metric}{{{_metric_labels(report, row)}}} {value:f}")
     for name, about in _DOUBTS.items():
         lines += [f"# TYPE smsby_{name} gauge", f"# HELP smsby_{name} {about}"]
         for row in report.rows:
