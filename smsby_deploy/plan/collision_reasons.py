@@ -6,18 +6,18 @@ how to keep the record, and how to send the mailing again on purpose.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 from smsby_deploy.lock.records import ChunkState, Entry
 from smsby_deploy.plan.fingerprint import RemoteName, read_remote_name
 from smsby_deploy.plan.model import ReasonCode
 from smsby_deploy.plan.remote_state import RemoteView
-from smsby_deploy.plan.scheduled import only_listed, other_is_scheduled, sending_time, take_back
+from smsby_deploy.plan.scheduled import delete_ahead, only_listed, other_is_scheduled, sending_time, take_back
 from smsby_deploy.plan.similar import Other
 from smsby_deploy.plan.situation import Situation
 from smsby_deploy.smsby.parsers import RemoteMailing
-from smsby_deploy.wording import first_of, sentence
+from smsby_deploy.wording import sentence
 
 _MOST_OPTIONS = 5  # messages of a collision that the suggested command names
 
@@ -71,7 +71,7 @@ def find_collision(
             "`smsby-deploy import {address} {options}`, restore the lock, or {again}",
             address=address,
             options=options,
-            again=_delete_ahead(listed, now) or sentence("raise `revision`"),
+            again=delete_ahead(listed, now) or sentence("raise `revision`"),
         )
         return sentence(
             "sms.by has it under another fingerprint (#{mark}): {ways}", mark=others[0], ways=ways
@@ -87,23 +87,9 @@ def find_collision(
     return sentence("sms.by lists a mailing whose truncated name begins like this one: {ways}", ways=ways)
 
 
-def _delete_ahead(listed: Iterable[RemoteMailing], now: datetime) -> str:
-    """Say which listed mailings to delete before sms.by sends them; empty if it has sent all."""
-    ahead = [one for one in listed if one.is_ahead(now)]
-    if not ahead:
-        return ""
-    first = min(one.d_schedule or 0 for one in ahead)
-    names = [sentence("`{name}` (id {number})", name=one.name, number=one.id) for one in ahead]
-    return sentence(
-        "delete {names} in the account at sms.by before {time}",
-        names=first_of(names),
-        time=datetime.fromtimestamp(first, now.tzinfo),
-    )
-
-
 def _send_again(here: Situation, listed: RemoteMailing, revision: int) -> str:
     """Say how to send it although sms.by lists the same mailing, as `listed`, in `revision`."""
-    if deletion := _delete_ahead([listed], here.now.astimezone(here.zone)):
+    if deletion := delete_ahead([listed], here.now.astimezone(here.zone)):
         return sentence("to send this one instead, {take_back}", take_back=deletion)
     return sentence("to send it again, raise `revision` to {revision}", revision=revision + 1)
 

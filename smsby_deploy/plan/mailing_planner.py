@@ -123,7 +123,13 @@ class MailingPlanner:
     def plan_cancelled(self, mailing: Mailing) -> Action | None:
         """Return the action of a cancelled mailing; None unless a part may have been sent."""
         address, entry = mailing.address, self.lock.mailings.get(mailing.address)
-        self.problems.append(report_cancelled(self.project.scope, mailing, entry, self.remote, self.now))
+        unrecorded = []
+        if self.remote is not None:
+            names = self.remote.names_of(address, mailing.revision)
+            lost = [one for one in names if not self.sent.is_recorded(one)]
+            unrecorded = [self.remote.by_fingerprint[one.fingerprint] for one in lost]
+        scope, remote, now = self.project.scope, self.remote, self.now
+        self.problems.append(report_cancelled(scope, mailing, entry, remote, now, unrecorded))
         if entry is None or not entry.may_have_reached:
             return None
         if ChunkState.UNKNOWN in merge_entry(entry, self.remote):

@@ -107,6 +107,11 @@ class RemoteView:
                     return listed
         return None
 
+    def names_of(self, address: str, revision: int) -> Iterator[RemoteName]:
+        """Yield the listed names of a mailing, up to `revision`."""
+        for number in range(max(1, revision - LOOKED_BACK), revision + 1):
+            yield from self.own.get((address, number), ())
+
     def find_earlier(self, address: str, revision: int) -> tuple[int, int] | None:
         """Return the last lower revision that is listed as sent, and its recipient count, or None."""
         for number in range(revision - 1, max(0, revision - 1 - LOOKED_BACK), -1):

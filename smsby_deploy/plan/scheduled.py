@@ -5,7 +5,7 @@ Their names at sms.by, what to say if their files changed or a user withdrew the
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -119,6 +119,23 @@ def only_listed(here: Situation, listed: RemoteMailing) -> str:
         name=listed.name,
         id=listed.id,
         time=time,
+    )
+
+
+def delete_ahead(listed: Iterable[RemoteMailing], now: datetime) -> str:
+    """Say which listed mailings to delete before sms.by sends them; empty if it has sent all.
+
+    Times are shown in the zone of `now`.
+    """
+    ahead = [one for one in listed if one.is_ahead(now)]
+    if not ahead:
+        return ""
+    first = min(one.d_schedule or 0 for one in ahead)
+    names = [sentence("`{name}` (id {number})", name=one.name, number=one.id) for one in ahead]
+    return sentence(
+        "delete {names} in the account at sms.by before {time}",
+        names=first_of(names),
+        time=datetime.fromtimestamp(first, now.tzinfo),
     )
 
 
@@ -253,13 +270,29 @@ def opted_in(here: Situation) -> str:
 
 
 def report_cancelled(
-    scope: str, mailing: Mailing, entry: Entry | None, remote: RemoteView | None, now: datetime
+    scope: str,
+    mailing: Mailing,
+    entry: Entry | None,
+    remote: RemoteView | None,
+    now: datetime,
+    unrecorded: Sequence[RemoteMailing] = (),
 ) -> Problem:
-    """Report that a mailing is cancelled, and what sms.by still has of it."""
+    """Report that a mailing is cancelled, and what sms.by still has of it.
+
+    `unrecorded` is what sms.by lists of it and the lock does not have.
+    """
     said = still_scheduled(scope, mailing.address, entry, remote, now, str(mailing.cancelled))
+    if not said and (deletion := delete_ahead(unrecorded, now.astimezone(mailing.zone))):
+        said = sentence(
+            "{why}; but sms.by lists it, although the lock does not have it: {deletion}",
+            why=mailing.cancelled,
+            deletion=deletion,
+        )
     if said:
         return Problem(Severity.WARNING, "NOT_CANCELLED", said, mailing.address, mailing.location)
     rest = _what_became_of(entry)
+    if not rest and any(not one.is_draft for one in unrecorded):
+        rest = sentence("it was sent before")
     note = sentence("{why}; {rest}", why=mailing.cancelled, rest=rest) if rest else str(mailing.cancelled)
     return Problem(Severity.NOTE, "CANCELLED", note, mailing.address, mailing.location)
 

@@ -185,12 +185,12 @@ class SentMailings:
                 continue
             marks = desired.fingerprints_as(remote.scope, address, revision)
             found = next((name for name in names if name.fingerprint in marks), None)
-            if found is not None and not self._has_moved(found):
+            if found is not None and not self.is_recorded(found):
                 return found
         return None
 
-    def _has_moved(self, listed: RemoteName) -> bool:
-        """Whether the lock has the mailing with this listed name under another address."""
+    def is_recorded(self, listed: RemoteName) -> bool:
+        """Whether the lock has the mailing with this listed name, perhaps under another address."""
         mark, mailings = listed.fingerprint, self._lock.mailings
         for address in find(mailings, lambda file: file.with_chunk([mark], frozenset())):
             if any(mark in one.fingerprints for one in mailings[address].revisions):

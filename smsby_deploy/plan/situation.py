@@ -17,7 +17,7 @@ from smsby_deploy.lock.records import DONE, SURELY_NOT_SENT, ChunkState, Entry, 
 from smsby_deploy.plan.audience_source import AudienceSource
 from smsby_deploy.plan.desired import ChunkPlan, Desired
 from smsby_deploy.plan.gone import OwnContent
-from smsby_deploy.plan.remote_state import LOOKED_BACK, RemoteView, listed_state, merge_entry
+from smsby_deploy.plan.remote_state import RemoteView, listed_state, merge_entry
 from smsby_deploy.plan.waves import WaveProgress, find_progress
 from smsby_deploy.smsby.parsers import RemoteMailing
 
@@ -132,12 +132,11 @@ class Situation:
         """A listed but unrecorded message of an earlier revision that has yet to be sent."""
         if self.remote is None or self.is_rehearsal:
             return None
-        last, entries = self.desired.revision, () if self.entry is None else self.entry.revisions
+        entries = () if self.entry is None else self.entry.revisions
         recorded = {chunk.fingerprint for one in entries for chunk in one.chunks}
-        for revision in range(max(1, last - LOOKED_BACK), last):
-            for name in self.remote.own.get((self.desired.address, revision), ()):
-                if name.fingerprint not in recorded and self.remote.is_ahead(name, self.now):
-                    return self.remote.by_fingerprint[name.fingerprint]
+        for name in self.remote.names_of(self.desired.address, self.desired.revision - 1):
+            if name.fingerprint not in recorded and self.remote.is_ahead(name, self.now):
+                return self.remote.by_fingerprint[name.fingerprint]
         return None
 
     @property
