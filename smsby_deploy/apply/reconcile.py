@@ -161,9 +161,7 @@ def note_found(
     Chunks in a state of `skip` stay as they are. Doubtful chunks are recorded first, so that after a crash in between, the
     list still shows why.
     """
-    entry = recorder.lock.mailings.get(address)
-    if entry is None:
-        return
+    entry = recorder.lock.mailings[address]
     found = enumerate(zip(entry.chunks, merge_entry(entry, remote), strict=True))
     for index, (chunk, state) in sorted(found, key=lambda one: one[1][1] is not ChunkState.UNKNOWN):
         if (

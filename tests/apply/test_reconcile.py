@@ -298,14 +298,6 @@ def test_note_found_knows_the_list_of_its_own_draft_only(state: ChunkState, dige
     assert upload.digest == digest
 
 
-def test_note_found_ignores_a_mailing_that_the_lock_lacks() -> None:
-    """note_found ignores a mailing that the lock lacks, which `adopt` records as a whole."""
-    world, sms_by, reconciler = _world()
-    sms_by.listed = lambda time: [_remote(world)]
-    note_found(world.recorder, "m/other", reconciler.read())
-    assert not world.held.lines
-
-
 def test_reconciler_stops_the_run_without_a_list() -> None:
     """If the remote list cannot be read, nothing is sent: exit code 7."""
     world, sms_by, reconciler = _world()
