@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import IO
 
 from smsby_deploy.config.declarations import Mailing
 from smsby_deploy.config.sources import RecipientsFile, TextsByVariant
+from smsby_deploy.files import UnnamedFile
 from smsby_deploy.problems import Location
 from smsby_deploy.recipients.audience import AudienceReport, ReadBatches
 from smsby_deploy.recipients.batch import Batch
@@ -25,9 +25,13 @@ _NOWHERE = Location("")
 
 @dataclass(frozen=True, slots=True)
 class _KeptRead:
-    """The result of one read; `stamp` is the version of the file, taken before."""
+    """The result of one read; `stamp` is the version of the file, taken before.
 
-    file: IO[bytes]
+    `batches` are the places and sizes of the batches in `file`.
+    """
+
+    file: UnnamedFile
+    batches: list[tuple[int, int]]
     report: AudienceReport
     suppressed: PhoneSet | None
     stamp: tuple[int, int]
@@ -40,13 +44,8 @@ class _KeptRead:
     def replay(self, report: AudienceReport) -> Iterator[Batch]:
         import pickle
 
-        self.file.seek(0)
-        while True:
-            try:
-                packed = pickle.load(self.file)  # noqa: S301  # only this process has the file
-            except EOFError:
-                break
-            yield unpack(packed)
+        for place, size in self.batches:
+            yield unpack(pickle.loads(self.file.read(place, size)))  # noqa: S301  # only this process has the file
         for name in ("rows", "invalid", "duplicate", "held_out", "repeats", "recipients_digest"):
             setattr(report, name, getattr(self.report, name))
         report.phones = self.report.phones if report.keeps_phones else None
@@ -93,27 +92,24 @@ class SharedReads:
         report: AudienceReport,
         read: ReadBatches,
     ) -> Iterator[Batch]:
-        import pickle  # these two load a dozen modules, and few projects share a list
-        import tempfile
+        import pickle  # few projects share a list
 
         stamp = _stamp_of(mailing)
+        batches: list[tuple[int, int]] = []
         try:
-            file = tempfile.TemporaryFile()  # noqa: SIM115  # closed when no mailing needs it any more
+            file: UnnamedFile | None = UnnamedFile()
         except OSError:
-            yield from read(mailing, suppressed, report)
-            return
-        is_kept = True
+            file = None
         for batch in read(mailing, suppressed, report):
-            try:
-                if is_kept:
-                    pickle.dump(pack(batch), file, pickle.HIGHEST_PROTOCOL)
-            except OSError:  # no space
-                is_kept = False
+            if file is not None:
+                packed = pickle.dumps(pack(batch), pickle.HIGHEST_PROTOCOL)
+                try:
+                    batches.append((file.append(packed), len(packed)))
+                except OSError:  # no space
+                    file = None
             yield batch
-        if is_kept and not report.problems:
-            self._kept[key] = _KeptRead(file, replace(report), suppressed, stamp)
-        else:
-            file.close()
+        if file is not None and not report.problems:
+            self._kept[key] = _KeptRead(file, batches, replace(report), suppressed, stamp)
 
 
 def _key_of(mailing: Mailing) -> Hashable:

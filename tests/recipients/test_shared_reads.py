@@ -124,7 +124,10 @@ def test_shared_file_is_read_again(tmp_path: Path, change: str) -> None:
             yield batch
 
     shared, suppressed = SharedReads(mailings), PhoneSet()
-    failing = {"full disk": "pickle.dump", "no temporary folder": "tempfile.TemporaryFile"}.get(change)
+    failing = {
+        "full disk": "smsby_deploy.files.UnnamedFile.append",
+        "no temporary folder": "tempfile.TemporaryFile",
+    }.get(change)
     with patch(failing, side_effect=OSError(errno.ENOSPC, "No space left")) if failing else nullcontext():
         first = _read(shared, mailings[0], suppressed, read)
     if change in ("other size", "other time"):
