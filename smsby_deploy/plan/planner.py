@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -248,7 +248,8 @@ class MeasuredFiles:
             with self.errors_first():
                 binding = find_binding(self.lock, here, is_shown=shows_any(self.lock, remote))
         problems = [*self.loaded.problems, *self.suppression_problems, *find_wrong_clock(client, here)]
-        actions, problems = self._decide(client, names, remote, now, problems, is_handing_over)
+        planner = self._planner(client, names, remote, now, problems, is_handing_over)
+        actions = self._decide(planner, client)
         return Plan(
             id=new_id,
             created_at=now.isoformat(timespec="seconds"),
@@ -261,7 +262,7 @@ class MeasuredFiles:
             lock=stamp_lock(self.lock, actions, lambda: self._orphan_stamps),
             decided=tuple(actions),
             orphans=self._orphans,
-            problems=tuple(problems),
+            problems=tuple(planner.problems),
             currency=project.currency,
             exempt=exempt_inputs(project, self.mailings) | finished_queries(actions, self._inputs),
             binding=binding,
@@ -272,7 +273,7 @@ class MeasuredFiles:
             archived=sum(map(selector(self.select), self.archived)),
         )
 
-    def _decide(
+    def _planner(
         self,
         client: ReadClient | None,
         names: AccountNames,
@@ -280,50 +281,39 @@ class MeasuredFiles:
         now: datetime,
         problems: list[Problem],
         is_handing_over: bool,
-    ) -> tuple[list[Action], list[Problem]]:
-        """Return the actions, and `problems` with new ones added."""
+    ) -> MailingPlanner:
+        """Return what plans the mailings, with `problems` and those of the list and the facts."""
         project, sent, check = self.loaded.project, self._find_sent(now), None
         facts = self._check_facts(client, remote, now)
         if remote is not None:
             seconds = facts.facts.reconcile_seconds(project.api.reconcile_seconds)
             check = check_list(self.lock, remote, now=now, reconcile_seconds=seconds)
             problems = [*self._find_missing(check, now), *problems, *facts.problems()]
-        planner = MailingPlanner(
+        return MailingPlanner(
             project, self.lock, sent, names, remote, check, facts, now, problems, is_handing_over
         )
+
+    def _decide(self, planner: MailingPlanner, client: ReadClient | None) -> list[Action]:
+        """Return the actions; their problems are added to those of `planner`."""
+        problems = planner.problems
         planner.count_together(self.measured)
         first, planned = len(problems), [planner.plan_mailing(one) for one in self.measured]
         # The sender and list of a finished mailing may no longer exist in the account.
         pairs = zip(self.measured, planned, strict=True)
         unfinished = (one.mailing for one, now in pairs if now is None or now.action is not ActionKind.NOOP)
-        problems[first:first] = find_name_problems(unfinished, names)
+        problems[first:first] = find_name_problems(unfinished, planner.names)
         problems += self.flaws
-        actions = self._limit_pressure(client, planned, now, problems, is_handing_over)
-        actions = hold_budget(project, actions, self.lock, now)
-        problems += self._find_similar(actions, sent, now)
+        actions = [action for action in planned if action]
+        if client is not None and planner.project.guardrails.pressure is not None:
+            from smsby_deploy.plan.pressure import limit_pressure
+
+            with self.errors_first():
+                actions, notes = limit_pressure(planner, client, self.measured, actions, self.suppressed)
+            problems += notes
+        actions = hold_budget(planner.project, actions, self.lock, planner.now)
+        problems += self._find_similar(actions, planner.sent, planner.now)
         actions += filter(None, map(planner.plan_cancelled, self.cancelled))
         planner.check_orphans(frozenset(self.orphans))
-        return actions, problems
-
-    def _limit_pressure(
-        self,
-        client: ReadClient | None,
-        planned: Sequence[Action | None],
-        now: datetime,
-        problems: list[Problem],
-        is_handing_over: bool,
-    ) -> list[Action]:
-        project, suppressed = self.loaded.project, self.suppressed
-        actions = [action for action in planned if action]
-        if client is None or project.guardrails.pressure is None:
-            return actions
-        from smsby_deploy.plan.pressure import limit_pressure
-
-        with self.errors_first():
-            actions, notes = limit_pressure(
-                project, client, self.lock, self.measured, actions, suppressed, now, is_handing_over
-            )
-        problems += notes
         return actions
 
     def _check_facts(self, client: ReadClient | None, remote: RemoteView | None, now: datetime) -> FactCheck:

@@ -26,6 +26,7 @@ from smsby_deploy.recipients.suppression import count_gone_opt_outs
 from smsby_deploy.wording import sentence
 
 if TYPE_CHECKING:
+    from smsby_deploy.plan.mailing_planner import MailingPlanner
     from smsby_deploy.smsby.client import ReadClient
 
 _Period = tuple[datetime, datetime]  # when the first and the last chunk of a mailing are sent
@@ -275,16 +276,13 @@ class PressureCheck:
 
 
 def limit_pressure(
-    project: Project,
+    planner: MailingPlanner,
     client: ReadClient,
-    lock: Lock,
     measured: Sequence[MeasuredMailing],
     actions: Sequence[Action],
     suppressed: PhoneSet,
-    now: datetime,
-    is_handing_over: bool,
 ) -> tuple[list[Action], list[Problem]]:
-    """Return `actions` with `guardrails.pressure` applied, and notes about it.
+    """Return the `actions` of `planner` with `guardrails.pressure` applied, and notes about it.
 
     An action whose recipients would get too many messages is blocked, or leaves these recipients out. An approved mailing is
     also blocked if it would reach recipients who were left out at its approval.
@@ -293,6 +291,7 @@ def limit_pressure(
         SmsbyUnavailable: sms.by did not list its mailings.
         TokenRefused: it refused the token.
     """
+    project, lock, now = planner.project, planner.lock, planner.now
     pressure = project.guardrails.pressure
     if pressure is None or project.environment.is_rehearsal:
         return list(actions), []
@@ -319,7 +318,8 @@ def limit_pressure(
     judged = check.judge(planned)
     found = (judged.get(action.address, action) for action in actions)
     return [
-        _keep_to_approved(one, lock) if is_handing_over or one.address in due else one for one in found
+        _keep_to_approved(one, lock) if planner.is_handing_over or one.address in due else one
+        for one in found
     ], check.problems
 
 

@@ -182,6 +182,19 @@ def test_preflight_offers_an_invalid_plan_for_output(shop: Shop) -> None:
     assert [plan.has_errors for plan in plans] == [True]
 
 
+def test_apply_does_not_look_for_an_overlap(shop: Shop) -> None:
+    """An apply does not look for overlaps, so that it can cache chunks and read a long list with a second process."""
+    shop.mailing(
+        "recipients: ['375291111111'], text: Hi}\n  - {name: all, recipients: ['375291111111', '375292222222'], text: Ho"
+    )
+    plans: list[Plan] = []
+    with pytest.raises(Refused):
+        apply_plan(replace(shop.request(), planned=plans.append, approve=lambda plan: False))
+    reviewed, (applied,) = shop.plan(), plans
+    assert [one.code for one in reviewed.problems] == ["OVERLAP", "OVERLAP"]
+    assert applied.problems == ()
+
+
 @pytest.mark.parametrize(
     ("guardrails", "balance", "message", "hint"),
     [

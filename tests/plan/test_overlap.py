@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from smsby_deploy.config.project_loader import load_project
 from smsby_deploy.plan.model import Plan
-from tests.plan.examples import make_example_plan, plan_offline
+from tests.plan.examples import make_example_plan
 
 A, B, C, D = (f"37529111111{n}" for n in range(4))
 
@@ -95,15 +94,6 @@ def test_more_than_a_warning_says_is_noted(tmp_path: Path) -> None:
         ("SAME_TEXT", "sale/b"),
     ]
     assert _notes(plan).keys() == {"sale/a", "sale/c"}
-
-
-@pytest.mark.parametrize("keeps", [True, False])
-def test_apply_does_not_look_for_an_overlap(keeps: bool, tmp_path: Path) -> None:
-    """An apply does not look for overlaps, so that it can cache chunks and read a long list with a second process."""
-    make_example_plan(tmp_path, "{}", _campaign(a=_to(A, B), b=_to(B)))
-    more = {"keep": lambda address, chunk: None} if keeps else {}
-    plan = plan_offline(load_project(tmp_path), **more)
-    assert bool(_notes(plan)) is not keeps
 
 
 def test_too_many_recipients_are_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
