@@ -83,8 +83,13 @@ class ReadClient:
         Raises:
             SmsbyUnavailable, TokenRefused: anything else, including an error of sms.by.
         """
+
+        def is_kept(row: Any) -> bool:
+            number = mailing_id(row) if isinstance(row, dict) else None
+            return number is None or keep(number, mailing_name(row))  # one without an id must be refused
+
         try:
-            answer = self._ask("getSMSMessages", {}, is_nothing=self._lists_none, keep=lambda: _Sieve(keep))
+            answer = self._ask("getSMSMessages", {}, is_nothing=self._lists_none, keep=is_kept)
             if self._lists_none(answer):
                 return MailingList((), 0)
             return _read_listed(answer, keep)
@@ -155,13 +160,13 @@ class ReadClient:
         params: Mapping[str, Any],
         is_nothing: Callable[[Answer], bool] = lambda answer: answer.says_nothing,
         is_usable: Callable[[Answer], bool] = lambda answer: False,
-        keep: Callable[[], KeepRow] | None = None,
+        keep: KeepRow | None = None,
         style: CallStyle | None = None,
     ) -> Answer:
         """Return the answer to a query, from as many tries as it takes.
 
         `is_nothing` recognizes an answer that means "nothing yet". `is_usable` recognizes a
-        result despite an error in the answer. `keep` makes the filter for the rows of an answer that is read as a stream.
+        result despite an error in the answer. `keep` chooses the rows of an answer that is read as a stream.
         `style` is how the method is called, if not as documented.
 
         Raises:
@@ -179,9 +184,7 @@ class ReadClient:
                 raise refusal
             return refusal
 
-        answer = ask_until_answered(
-            lambda: self._transport.ask(method, params, keep and keep()), failure_in, self.pause
-        )
+        answer = ask_until_answered(lambda: self._transport.ask(method, params, keep), failure_in, self.pause)
         return Answer(406, is_empty=True) if is_nothing(answer) else answer
 
 
@@ -218,24 +221,6 @@ def ask_until_answered(
         if wait is None:
             raise failure
         pause(wait)
-
-
-class _Sieve:
-    """Chooses the rows of getSMSMessages that are kept in memory.
-
-    These are the rows that `keep` accepts, and the first one that read_mailings refuses.
-    """
-
-    def __init__(self, keep: KeepMailing) -> None:
-        self._keep = keep
-        self._is_refused = False
-
-    def __call__(self, row: Any) -> bool:
-        if self._is_refused:
-            return False
-        number = mailing_id(row) if isinstance(row, dict) else None
-        self._is_refused = number is None
-        return number is None or self._keep(number, mailing_name(row))
 
 
 def _may_need_get(answer: Answer) -> bool:
