@@ -55,13 +55,11 @@ class Window(NamedTuple):
         """
         try:
             instant = time.astimezone(UTC)  # a zone's own clock may skip or repeat an hour
-            opens, closes = (
-                (instant - earliest).astimezone(time.tzinfo),
-                (instant - latest).astimezone(time.tzinfo),
-            )
+            opens, closes = ((instant - one).astimezone(time.tzinfo) for one in (earliest, latest))
         except OverflowError:
             return cls(time, time)
-        return cls(opens, closes)
+        # With offsets, because a time that a zone repeats equals none of another zone.
+        return cls.parse(opens.isoformat(), closes.isoformat())
 
     @classmethod
     def parse(cls, opens: str, closes: str) -> Self:

@@ -79,6 +79,13 @@ def test_window_before_a_time() -> None:
     assert window.opens.isoformat() == "2027-03-27T21:00:00+01:00"
     assert window.closes.isoformat() == "2027-03-28T09:40:00+02:00"
     assert Window.parse(*(time.isoformat() for time in window)) == window
+
+
+def test_window_in_an_hour_that_a_zone_repeats() -> None:
+    """The window of an approval, which has offsets, equals the one of the files."""
+    when = datetime(2027, 10, 31, 14, 30, tzinfo=ZoneInfo("Europe/Berlin"))
+    window = Window.before(when, timedelta(hours=12), timedelta(minutes=20))
+    assert window == Window.parse("2027-10-31T02:30:00+01:00", "2027-10-31T14:10:00+01:00")
     second = timedelta(seconds=1)
     moments = (window.opens - second, window.opens, window.closes - second, window.closes)
     assert [window.is_open(now) for now in moments] == [False, True, True, False]

@@ -206,15 +206,16 @@ def compare_chunks(
 
 
 def _compare_times(intended: datetime, reported: int, max_late: timedelta | None) -> Iterator[Difference]:
-    expected = intended.isoformat(timespec="seconds")
+    expected, zone = intended.isoformat(timespec="seconds"), intended.tzinfo
     if not reported:
         if max_late is None:
             yield Difference(DriftField.TIME, expected, "none")
         return
     time = datetime.fromtimestamp(reported, UTC)
+    intended = intended.astimezone(UTC)  # a time that a zone repeats equals none of another zone
     was_late = max_late is not None and intended < time <= intended + max_late
     if time != intended and not was_late:
-        local = time.astimezone(intended.tzinfo)
+        local = time.astimezone(zone)
         yield Difference(DriftField.TIME, expected, local.isoformat(timespec="seconds"))
 
 

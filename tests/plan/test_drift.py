@@ -51,6 +51,14 @@ def test_equal_values_give_no_drift() -> None:
     assert _messages(_LISTED) == []
 
 
+@pytest.mark.parametrize("fold", [0, 1])
+def test_no_drift_of_an_hour_that_a_zone_repeats(fold: int) -> None:
+    """A time in the hour that comes twice when clocks are set back equals the same time in UTC."""
+    when = datetime(2027, 10, 31, 2, 30, fold=fold, tzinfo=ZoneInfo("Europe/Berlin"))
+    listed = replace(_LISTED, d_schedule=int(when.timestamp()))
+    assert _messages(listed, replace(_MEANT, schedule_time=when)) == []
+
+
 @pytest.mark.parametrize(("minutes", "differs"), [(-60, False), (5, False), (6, True)])
 @pytest.mark.parametrize("wave", [None, 2])
 def test_drift_of_a_mailing_sent_at_once(minutes: int, differs: bool, wave: int | None) -> None:
