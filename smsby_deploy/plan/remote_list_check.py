@@ -7,7 +7,7 @@ createSmsMessage are listed, so a mailing sent phone by phone counts if the list
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from smsby_deploy.lock.binding import Binding
@@ -27,16 +27,15 @@ _EXPECTED_FOR = timedelta(days=30)  # a guess: how long sms.by lists a mailing i
 class MissingMailing:
     """A recorded mailing whose last revision the list should show.
 
-    `missing` of its `expected` chunks, those with these `fingerprints`, are not listed. `begins` is when the first chunk of a
-    spread mailing is sent.
+    `missing` are the fingerprints of those of its `expected` chunks that are not listed. `begins` is when the first chunk of
+    a spread mailing is sent.
     """
 
     address: str
-    missing: int
+    missing: frozenset[str]
     expected: int
     schedule_time: datetime | None
-    fingerprints: frozenset[str] = frozenset()
-    begins: datetime | None = None
+    begins: datetime | None
 
     def is_scheduled(self, now: datetime) -> bool:
         """Whether its send time is yet to come."""
@@ -56,8 +55,8 @@ class ListCheck:
     expected: int
     shown: int
     listed: int
-    missing: tuple[MissingMailing, ...] = field(default=())
-    unrecorded: int = 0
+    missing: tuple[MissingMailing, ...]
+    unrecorded: int
 
     @property
     def is_disproved(self) -> bool:
@@ -71,7 +70,7 @@ class ListCheck:
         """Return the fingerprints of chunks that sms.by should list but does not."""
         if self.is_disproved:
             return frozenset()
-        return next((one.fingerprints for one in self.missing if one.address == address), frozenset())
+        return next((one.missing for one in self.missing if one.address == address), frozenset())
 
     @property
     def doubt(self) -> str:
@@ -103,9 +102,7 @@ def check_list(lock: Lock, remote: RemoteView, *, now: datetime, reconcile_secon
                 time = spread.last if (spread := times_of(absent)) is not None else entry.send_time
                 marks = frozenset(chunk.fingerprint for chunk in absent)
                 begins = None if (times := times_of(entry.chunks)) is None else times.first
-                missing.append(
-                    MissingMailing(address, len(chunks) - listed, len(chunks), time, marks, begins)
-                )
+                missing.append(MissingMailing(address, marks, len(chunks), time, begins))
     unrecorded = len(remote.own) if lock.lineage is None and lock.is_empty else 0
     return ListCheck(expected, shown, remote.count, tuple(missing), unrecorded)
 
@@ -210,11 +207,11 @@ def not_listed(one: MissingMailing, now: datetime) -> str:
             time=one.schedule_time,
             address=one.address,
         )
-    if one.missing == one.expected:
+    if len(one.missing) == one.expected:
         return sentence("sms.by does not list it, {why}", why=why)
     return sentence(
         "sms.by does not list {missing} of its {total:chunk|chunks}, {why}",
-        missing=one.missing,
+        missing=len(one.missing),
         total=one.expected,
         why=why,
     )

@@ -120,7 +120,11 @@ def test_find_missing_counts_the_chunks_of_the_last_revision() -> None:
     earlier = _accepted("9" * 10, timedelta(hours=1))
     lock = Lock("shop", mailings={"sale/a": replace(one, revision=2, chunks=chunks, earlier=(earlier,))})
     check = _check(lock, "sale/a r2 [1/3] shop#0000000000")
-    assert (check.expected, check.shown, [(m.missing, m.expected) for m in check.missing]) == (4, 1, [(2, 3)])
+    assert (check.expected, check.shown, [(len(m.missing), m.expected) for m in check.missing]) == (
+        4,
+        1,
+        [(2, 3)],
+    )
     (problem,) = find_missing(check, ["sale/a"], {}, NOW)
     assert problem.message.startswith("sms.by does not list 2 of its 3 chunks, although it was accepted")
 

@@ -103,9 +103,9 @@ def test_deleted_messages_have_no_late_opt_outs(shown: int, count: int, tmp_path
         None,
         make_desired(chunks=tuple(ChunkPlan(mark, 1, mark) for mark in MARKS), audience=_OPTED_OUT),
     )
-    missing = MissingMailing(here.desired.address, 1, 2, None, frozenset(MARKS[:1]))
+    missing = MissingMailing(here.desired.address, frozenset(MARKS[:1]), 2, None, None)
     found = find_late_opt_outs(
-        load_one(tmp_path).project.mailings[0], here, ListCheck(2, shown, shown, (missing,))
+        load_one(tmp_path).project.mailings[0], here, ListCheck(2, shown, shown, (missing,), 0)
     )
     assert [f"at least {count} recipient" in one.message for one in found] == [True]
 
