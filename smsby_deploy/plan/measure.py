@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -196,15 +196,13 @@ def _problems_without_text(mailing: Mailing, error: FilesInvalid, suppressed: Ph
         report = AudienceReport()
         for _ in read_audience(mailing, suppressed, report):
             pass
-        problems += [
-            _locate(mailing, problem) for problem in (*report.problems, *_find_repeats(mailing, report))
-        ]
+        problems += _locate(mailing, (*report.problems, *_find_repeats(mailing, report)))
     return problems
 
 
 def _placed(mailing: Mailing, problems: Sequence[Problem], audience: AudienceCounts) -> list[Problem]:
     """Return `problems` with their places, and a warning if no recipient remains."""
-    found, code = [_locate(mailing, problem) for problem in problems], ""
+    found, code = _locate(mailing, problems), ""
     if audience.held_out and not audience.final:
         code = "NO_TEST_PHONE"
         message = sentence("only_to: none of its recipients is a test phone that may get it; nothing is sent")
@@ -330,8 +328,10 @@ def _find_repeats(mailing: Mailing, report: AudienceReport) -> Iterator[Problem]
         yield Problem(Severity.WARNING, "DUPLICATE_DIFFERS", message, mailing.address, place)
 
 
-def _locate(mailing: Mailing, problem: Problem) -> Problem:
-    """Locate a problem; one without a location is about the mailing's text."""
-    if problem.location is None:
-        problem = replace(problem, address=mailing.address, location=mailing.text_location)
-    return place_rows(mailing.audience, problem)
+def _locate(mailing: Mailing, problems: Iterable[Problem]) -> list[Problem]:
+    """Locate problems; one without a location is about the mailing's text."""
+    located = (
+        one if one.location else replace(one, address=mailing.address, location=mailing.text_location)
+        for one in problems
+    )
+    return place_rows(mailing.audience, located)

@@ -1,19 +1,20 @@
 """Recipients in Parquet files, read batch by batch in the order of their names.
 
-Requires the extra `parquet`. Rows are numbered from 1 across all files; `find_row` returns the file of a row.
+Requires the extra `parquet`. Rows are numbered from 1 across all files; `ParquetRows` finds the file of a row.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterator, Sequence
-from functools import lru_cache
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from smsby_deploy.config.project_files import why_missing
 from smsby_deploy.config.sources import RecipientsParquet
+from smsby_deploy.problems import Location
 from smsby_deploy.recipients.cell_values import UnsupportedValue, shorten_floats, text_columns
 from smsby_deploy.recipients.parquet_pages import OversizedFile, check_pages
 from smsby_deploy.recipients.rows import (
@@ -40,7 +41,6 @@ def read_parquet(source: RecipientsParquet) -> Iterator[Block]:
         RecipientsError: pyarrow is missing, or a file cannot be read.
     """
     arrow = _arrow()
-    _row_counts.cache_clear()  # a long-running process may read the same files again after a change
     first = 1
     for path, _ in source.files:
         try:
@@ -73,30 +73,34 @@ def read_parquet(source: RecipientsParquet) -> Iterator[Block]:
             raise RecipientsError(message, first) from error
 
 
-def find_row(source: RecipientsParquet, row: int) -> tuple[str, int]:
-    """Return the file that contains row `row`, counted across all files, and its row there."""
-    name = source.name
-    for (_, name), count in zip(source.files, _row_counts(source.files), strict=False):
-        if row <= count:
-            return name, row
-        row -= count
-    return name, row
+class ParquetRows:
+    """Finds the file of a row that is counted across all files."""
 
+    def __init__(self, source: RecipientsParquet) -> None:
+        self._source = source
 
-@lru_cache(maxsize=1)  # needed for every problem of a mailing
-def _row_counts(files: tuple[tuple[Path, str], ...]) -> tuple[int, ...]:
-    """Return the number of rows of each file, 1 for an unreadable one.
+    def find(self, row: int) -> Location:
+        name = self._source.name
+        for (_, name), count in zip(self._source.files, self._counts, strict=False):
+            if row <= count:
+                return Location(name, row)
+            row -= count
+        return Location(name, row)
 
-    The only problem of an unreadable file is at its first row.
-    """
-    counts = []
-    for path, _ in files:
-        try:
-            with _open(path) as file:
-                counts.append(file.metadata.num_rows)
-        except (_arrow().ArrowException, OSError):
-            counts.append(1)
-    return tuple(counts)
+    @cached_property
+    def _counts(self) -> list[int]:
+        """The number of rows of each file, 1 for an unreadable one.
+
+        The only problem of an unreadable file is at its first row.
+        """
+        counts = []
+        for path, _ in self._source.files:
+            try:
+                with _open(path) as file:
+                    counts.append(file.metadata.num_rows)
+            except (_arrow().ArrowException, OSError):
+                counts.append(1)
+        return counts
 
 
 def _arrow() -> Any:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from smsby_deploy.config.sources import (
     Audience,
@@ -16,6 +17,9 @@ from smsby_deploy.config.yaml_nodes import YamlMap
 from smsby_deploy.problems import Location, Problem, Severity
 from smsby_deploy.recipients.rows import Block, SourceFacts, find_inline, limit_values
 from smsby_deploy.wording import Sentence, sentence
+
+if TYPE_CHECKING:
+    from smsby_deploy.recipients.parquet import ParquetRows
 
 _NO_COLUMN = 1  # the column of a problem that knows only its line; no recipient begins there
 # Problems with recipients rather than with their texts.
@@ -53,40 +57,45 @@ def warn_of_guess(file: str, facts: SourceFacts, address: str | None = None) -> 
     return [Problem(Severity.WARNING, "ENCODING_GUESSED", message, address, Location(file, 1))]
 
 
-def place_rows(audience: Audience, problem: Problem) -> Problem:
-    """Translate the location of a problem with a query or Parquet row to one a user can open.
+def place_rows(audience: Audience, problems: Iterable[Problem]) -> list[Problem]:
+    """Translate the locations of problems with query or Parquet rows to ones a user can open.
 
-    Until then, it counts such rows as if they were lines of one file. The problem of a recipient in the campaign file, which
+    Until then, they count such rows as if they were lines of one file. The problem of a recipient in the campaign file, which
     has only the line of that recipient, is moved to the recipient's own text if it is about that text.
     """
-    place = problem.location
     if isinstance(audience, InlineRecipients):
-        return _place_inline(audience, problem)
+        return [_place_inline(audience, problem) for problem in problems]
     if isinstance(audience, RecipientsQuery):
-        message = _rename(
-            problem.message, audience.name, lambda row: sentence("row {row} of the query", row=row)
-        )
-        if place is None or place.file != audience.name:
-            return replace(problem, message=message)
-        if place.line:
-            message = sentence("row {row} of the query: {message}", row=place.line, message=message)
-        return replace(problem, message=message, location=audience.location)
+        return [_place_in_query(audience, problem) for problem in problems]
     if isinstance(audience, RecipientsParquet):
-        from smsby_deploy.recipients.parquet import find_row
+        from smsby_deploy.recipients.parquet import ParquetRows
 
-        message = _rename(
-            problem.message, audience.name, lambda row: "{}:{}".format(*find_row(audience, row))
-        )
-        if place is None or place.file != audience.name:
-            return replace(problem, message=message)
-        if not place.line:
-            return replace(problem, message=message, location=audience.location)
-        file, row = find_row(audience, place.line)
-        return replace(problem, message=message, location=Location(file, row))
-    return problem
+        rows = ParquetRows(audience)
+        return [_place_in_file(audience, rows, problem) for problem in problems]
+    return list(problems)
 
 
-def _rename(message: str, source: str, say: Callable[[int], str]) -> str:
+def _place_in_query(audience: RecipientsQuery, problem: Problem) -> Problem:
+    place = problem.location
+    message = _rename(problem.message, audience.name, lambda row: sentence("row {row} of the query", row=row))
+    if place is None or place.file != audience.name:
+        return replace(problem, message=message)
+    if place.line:
+        message = sentence("row {row} of the query: {message}", row=place.line, message=message)
+    return replace(problem, message=message, location=audience.location)
+
+
+def _place_in_file(audience: RecipientsParquet, rows: ParquetRows, problem: Problem) -> Problem:
+    place = problem.location
+    message = _rename(problem.message, audience.name, rows.find)
+    if place is None or place.file != audience.name:
+        return replace(problem, message=message)
+    return replace(
+        problem, message=message, location=rows.find(place.line) if place.line else audience.location
+    )
+
+
+def _rename(message: str, source: str, say: Callable[[int], object]) -> str:
     """Replace each row of `source` in a sentence with the result of `say`."""
 
     def shown(value: object) -> object:

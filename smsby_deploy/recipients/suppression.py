@@ -43,8 +43,7 @@ def load_suppression(
     suppressed = PhoneSet()
     problems: list[Problem] = []
     for entry in entries:
-        found = _Reading(entry, suppressed).read()
-        problems.extend(place_rows(entry.source, problem) for problem in found)
+        problems += place_rows(entry.source, _Reading(entry, suppressed).read())
     if only_to is not None:
         suppressed.only = PhoneSet()
         suppressed.only.add_all(number_phones(normalize_opt_outs(only_to)[0]))

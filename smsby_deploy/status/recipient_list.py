@@ -182,7 +182,7 @@ class RecipientList:
 
     def _check(self, report: AudienceReport, missing: set[int]) -> None:
         if has_errors(report.problems):
-            raise FilesInvalid([place_rows(self.mailing.audience, problem) for problem in report.problems])
+            raise FilesInvalid(place_rows(self.mailing.audience, report.problems))
         if not missing:
             return
         commit = self.entry.applied.commit

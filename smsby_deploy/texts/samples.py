@@ -153,19 +153,15 @@ def sample_mailing(
     if not has_errors(problems.kept):
         _check_rows(mailing, rows, selector)
     selection = selector.selected()
+    found = [*problems.all_of(mailing), *lint.find_problems()]
+    if template is not None:
+        found += template.find_problems(mailing)
     return MailingSamples(
         mailing.address,
         selector.count - selector.suppressed,
         project.currency,
         tuple(make_sample(one, file, is_suppressed=one.phone in suppressed) for one in selection.samples),
-        tuple(
-            place_rows(mailing.audience, problem)
-            for problem in (
-                *problems.all_of(mailing),
-                *lint.find_problems(),
-                *(template.find_problems(mailing) if template is not None else ()),
-            )
-        ),
+        tuple(place_rows(mailing.audience, found)),
         selector.by_parts if personal else None,
         selection.further,
     )

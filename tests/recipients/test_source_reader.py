@@ -62,7 +62,7 @@ def test_place_rows_of_a_query_is_where_it_is_written(tmp_path: Path) -> None:
     """A row of a query is placed at the query, with its number in the message."""
     see = sentence("not a phone; see {place}", place=Location("sql:sale/vip", 2))
     problem = Problem(Severity.ERROR, "PHONE", see, location=Location("sql:sale/vip", 7))
-    placed = place_rows(_query(tmp_path), problem)
+    (placed,) = place_rows(_query(tmp_path), [problem])
     assert placed.location == _AT
     assert placed.message == "row 7 of the query: not a phone; see row 2 of the query"
 
@@ -74,7 +74,8 @@ def test_place_rows_keeps_what_can_be_translated(tmp_path: Path) -> None:
         "the text of this recipient contains a placeholder ({place}): fill it in or remove it",
         place=Location(query.name, 2),
     )
-    placed = place_rows(query, Problem(Severity.ERROR, "PLACEHOLDER", said, None, Location(query.name, 2)))
+    problem = Problem(Severity.ERROR, "PLACEHOLDER", said, None, Location(query.name, 2))
+    (placed,) = place_rows(query, [problem])
     assert placed.message == (
         "row 2 of the query: the text of this recipient contains a placeholder (row 2 of the query): fill it in or "
         "remove it"
@@ -87,4 +88,4 @@ def test_place_rows_keeps_what_can_be_translated(tmp_path: Path) -> None:
 def test_place_rows_leaves_a_text_file_alone(tmp_path: Path) -> None:
     """A row of a text file stays at its own line, which can be opened."""
     problem = Problem(Severity.ERROR, "PHONE", "not a phone", location=Location("buyers.csv", 7))
-    assert place_rows(_file(tmp_path, b"phone\n"), problem) == problem
+    assert place_rows(_file(tmp_path, b"phone\n"), [problem]) == [problem]
