@@ -16,7 +16,7 @@ from smsby_deploy.smsby.probe_client import ProbeClient
 from smsby_deploy.smsby.response import (
     Answer,
     UndefinedError,
-    error_for,
+    error_kind,
     refuses_token,
     rows_of,
     token_refused,
@@ -125,8 +125,7 @@ def is_refusal(answer: Answer) -> bool:
     error = answer.error
     if not error or refuses_token(error, answer.status):
         return False
-    kind = type(error_for("", error, status=answer.status))
-    return kind not in (ApiError, UndefinedError)
+    return error_kind(error) not in (ApiError, UndefinedError)
 
 
 def gap_of(answer: Answer) -> Gap:

@@ -21,10 +21,9 @@ from smsby_deploy.smsby.response import (
     Answer,
     Rows,
     WrongArguments,
-    error_for,
+    error_kind,
     find_value,
     inner_value,
-    is_known,
     read_int,
     read_unix,
     refuses_token,
@@ -149,16 +148,18 @@ def _is_read(answer: Answer) -> bool:
     if answer.accepts_token:
         return True
     error = answer.error
-    if not error or refuses_token(error, answer.status) or answer.status == 405 or not is_known(error):
+    if not error or refuses_token(error, answer.status) or answer.status == 405:
         return False
-    return not isinstance(error_for("", error, status=answer.status), WrongArguments)
+    return error_kind(error) not in (ApiError, WrongArguments)
 
 
 def ask_for_an_error(look: Examination) -> None:
     """Learn how an error looks, by asking about a message that does not exist."""
     method = "checkSMSMessageStatus"
     answer = look.call(method, {"message_id": _NO_ID})
-    style = {"status": answer.status, "known": is_known(answer.error)} if answer.error else None
+    style = None
+    if answer.error:
+        style = {"status": answer.status, "known": error_kind(answer.error) is not ApiError}
     look.learn(FactName.ERROR_STYLE, style, method, gap_of(answer))
 
 

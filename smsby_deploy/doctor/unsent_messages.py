@@ -19,7 +19,7 @@ from smsby_deploy.smsby.parsers import (
     read_import,
     read_message_state,
 )
-from smsby_deploy.smsby.response import Answer, DuplicateMessage, error_for, find_value, read_int, read_unix
+from smsby_deploy.smsby.response import Answer, DuplicateMessage, error_kind, find_value, read_int, read_unix
 from smsby_deploy.texts.parts import measure_gsm, measure_text
 
 _LIST = "smsby-deploy doctor"
@@ -91,7 +91,7 @@ def _ask_for_duplicates(look: Examination, text: str) -> None:
     """Make the same message again."""
     answer = _create(look, text)
     refuses = None
-    if answer.error and isinstance(error_for("", answer.error, status=answer.status), DuplicateMessage):
+    if answer.error and error_kind(answer.error) is DuplicateMessage:
         refuses = True
     elif not answer.error and _id_of(answer) is not None:
         refuses = False

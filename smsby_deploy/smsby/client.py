@@ -32,7 +32,7 @@ from smsby_deploy.smsby.response import (
     Answer,
     Rows,
     error_for,
-    is_known,
+    error_kind,
     refuses_token,
     says_nothing_found,
     token_refused,
@@ -273,7 +273,7 @@ def empty_form_of(answer: Answer) -> EmptyForm | None:
         return EmptyForm.NO_BODY
     if status == 404 and says_nothing_found(answer.error or ""):
         return EmptyForm.NOT_FOUND
-    if status == 406 and answer.readable and not is_known(answer.explanation or ""):
+    if status == 406 and answer.readable and error_kind(answer.explanation or "") is ApiError:
         return EmptyForm.OTHER_406
     if status != 200 or answer.error:
         return None
@@ -309,7 +309,11 @@ def failure_of(name: str, answer: Answer) -> SmsbyDeployError:
     """Return the error for an answer without a result."""
     error, status, text = answer.error, answer.status, answer.explanation
     is_final = status < 300 or 400 <= status < 500
-    if error and status != 429 and (is_final or is_known(error) or refuses_token(error, status)):
+    if (
+        error
+        and status != 429
+        and (is_final or error_kind(error) is not ApiError or refuses_token(error, status))
+    ):
         return error_for(name, text or error, status=status, is_token_known=answer.is_token_known)
     if status == 429:
         message = with_wait(f"{name}: {text or 'too many requests'} (HTTP 429)", answer.retry_after)

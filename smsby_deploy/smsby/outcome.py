@@ -11,7 +11,7 @@ from smsby_deploy.smsby.response import (
     PLACE_HINT,
     Answer,
     WrongPhone,
-    error_for,
+    error_kind,
     find_anywhere,
     find_value,
     objects_of,
@@ -120,7 +120,7 @@ def _refused(answer: Answer, error: str) -> Outcome:
         error=text,
         message_id=_positive(find_value(data, "message_id")),
         raw=data,
-        blames_phone=isinstance(error_for("", text or error, status=answer.status), WrongPhone),
+        blames_phone=error_kind(text or error) is WrongPhone,
     )
 
 

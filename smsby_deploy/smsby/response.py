@@ -311,18 +311,18 @@ def token_refused(method: str, why: str, *, is_token_known: bool = False) -> Tok
     return TokenRefused(f"sms.by refuses the token: {why}", hint=CHECK_TOKEN)
 
 
-def _find_known(text: str) -> tuple[type[ApiError], str] | None:
-    """Return the known error with this `text`, and its hint."""
+def _find_known(text: str) -> tuple[type[ApiError], str]:
+    """Return the known error with this `text`, and its hint; ApiError itself if there is none."""
     known = ((kind, hint) for pattern, kind, hint in _KNOWN if re.search(pattern, text, re.IGNORECASE))
-    return next(known, None)
+    return next(known, (ApiError, ""))
 
 
-def is_known(text: str) -> bool:
-    """Return whether `text` is a known error of sms.by.
+def error_kind(text: str) -> type[ApiError]:
+    """Return the class of an error by its text: ApiError itself if the text is not known.
 
-    It counts as an answer with any HTTP status.
+    A known one counts as an answer with any HTTP status.
     """
-    return _find_known(text) is not None
+    return _find_known(text)[0]
 
 
 def says_refused(text: str) -> bool:
@@ -330,15 +330,14 @@ def says_refused(text: str) -> bool:
 
     An undefined error, or a missing page, does not.
     """
-    known = _find_known(text)
-    return known is not None and known[0] not in (UndefinedError, NotFound)
+    return error_kind(text) not in (ApiError, UndefinedError, NotFound)
 
 
 def error_for(method: str, text: str, *, status: int, is_token_known: bool = False) -> SmsbyDeployError:
     """Return the typed error for the error `text` that `method` answered with HTTP `status`."""
     if refuses_token(text, status):
         return token_refused(method, text, is_token_known=is_token_known)
-    kind, hint = _find_known(text) or (ApiError, "")
+    kind, hint = _find_known(text)
     return kind(f"{method}: {text}", status=status, hint=hint)
 
 
