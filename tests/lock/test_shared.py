@@ -431,7 +431,7 @@ def test_held_takes_the_lock_of_a_dead_run(
 ) -> None:
     """An expired lease is watched before it is taken over, unless it was released or is older than any clock difference."""
     holder = None if renewed is None else _holder(timedelta(seconds=renewed))
-    store.write(Stored(), Stored(holder=holder))
+    store.write(Stored(), Stored(holder=holder, lock=write_lock(Lock("shop", 1, "line", {})).encode()))
     started = SystemClock().monotonic()
     lock = _lock(store, tmp_path)
     with lock.held():
