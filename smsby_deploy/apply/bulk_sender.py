@@ -137,8 +137,8 @@ class BulkSender:
         if not self._check.begin(mailing):
             return
         context, run = self._context, self._context.runs[mailing.address]
-        pinned, now = mailing.pinned(context.inputs), context.clock.now()
-        planned = PlannedMessages(context.project, pinned, run.action, now, context.opt_outs)
+        now = context.clock.now()
+        planned = PlannedMessages(context.project, mailing, run.action, now, context.opt_outs)
         try:
             for message in planned.stream(self._cache):
                 if run.is_stopped:

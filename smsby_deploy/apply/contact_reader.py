@@ -100,7 +100,6 @@ class ContactReader:
 
     def __init__(self, context: ApplyContext) -> None:
         self._project = context.project
-        self._inputs = context.inputs
         self._opt_outs = context.opt_outs
 
     def measure(self, mailing: Mailing, action: Action) -> Contacts:
@@ -160,7 +159,7 @@ class ContactReader:
         Recipients at the positions `left_out` get nothing, even if their opt-outs have been removed.
         """
         first = begin = 0
-        for batch in read_audience(mailing.pinned(self._inputs), suppressed, AudienceReport()):
+        for batch in read_audience(mailing, suppressed, AudienceReport()):
             end = bisect_left(left_out, first + len(batch.phones), begin)
             leave_out(batch.not_suppressed, (place - first for place in left_out[begin:end]))
             yield batch

@@ -112,13 +112,12 @@ class ApplyRequest:
 class ApplyContext:
     """What the parts of one apply share; `runs` holds the mailings of the plan by address."""
 
-    project: Project
+    project: Project  # with its queries limited to the planned results
     client: SendClient
     clock: Clock
     recorder: Recorder
     shutdown: ShutdownSignal
     runs: Mapping[str, MailingRun]
-    inputs: Mapping[str, str]  # of the plan
     names: AccountNames  # of the account, as far as the plan needed them
     opt_outs: OptOutWatch  # made before the plan
     say: Callable[[Event], None]

@@ -135,18 +135,17 @@ class _ApplyRun:
         opt_outs: OptOutWatch,
     ) -> None:
         self._plan = plan = ready.plan
-        self._project = project = loaded.project
+        self._project = project = _project_to_send(loaded.project, plan, ready.client)
         freeze = FreezeWatch(project.root / PROJECT_FILE, project.environment.name, request.clock)
-        self._mailings = loaded.project.by_address
+        self._mailings = project.by_address
         self._recorder = open_recorder(request, loaded, plan, held, is_handing_over=ready.is_handing_over)
         self._context = ApplyContext(
-            project=_with_listing_lag(loaded.project, ready.client),
+            project=project,
             client=ready.client,
             clock=request.clock,
             recorder=self._recorder,
             shutdown=ShutdownSignal(request.clock, freeze.why),
             runs=self._make_runs(),
-            inputs={name: loaded.project.digest_key.bare(digest) for name, digest in plan.inputs.items()},
             names=plan.names,
             opt_outs=opt_outs,
             say=request.say,
@@ -314,10 +313,14 @@ class _ApplyRun:
             yield from find_drift(intended, entry.chunks, remote)
 
 
-def _with_listing_lag(project: Project, client: SendClient) -> Project:
-    """Return `project` with `reconcile_seconds` raised to what this account needed before."""
+def _project_to_send(project: Project, plan: Plan, client: SendClient) -> Project:
+    """Return `project` with its queries limited to the results that were planned.
+
+    `reconcile_seconds` is raised to what this account needed before.
+    """
+    inputs = {name: project.digest_key.bare(digest) for name, digest in plan.inputs.items()}
     seconds = client.facts.reconcile_seconds(project.api.reconcile_seconds)
-    return project._replace(api=project.api._replace(reconcile_seconds=seconds))
+    return project.pinned(inputs)._replace(api=project.api._replace(reconcile_seconds=seconds))
 
 
 def open_recorder(

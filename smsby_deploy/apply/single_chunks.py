@@ -26,7 +26,6 @@ class SingleChunks:
 
     def __init__(self, context: ApplyContext) -> None:
         self._project = context.project
-        self._inputs = context.inputs
         self._opt_outs = context.opt_outs
         self._recorder = context.recorder
 
@@ -37,9 +36,8 @@ class SingleChunks:
             FilesChanged: they differ from the plan, or the opt-outs cannot be read.
         """
         template = compile_mailing(mailing)
-        pinned = mailing.pinned(self._inputs)
         suppressed = self._opt_outs.current(action.capped)
-        chunks = list(stream_chunks(self._project, pinned, template, suppressed, ChunkReport()))
+        chunks = list(stream_chunks(self._project, mailing, template, suppressed, ChunkReport()))
         if [chunk.digest for chunk in chunks] != [chunk.digest for chunk in action.chunks]:
             raise FilesChanged(sentence("its files changed while it was being sent"))
         # After a rotation of the digest key the plan has the fingerprints by which sms.by knows them.

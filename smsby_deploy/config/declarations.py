@@ -384,6 +384,14 @@ class Project(NamedTuple):
     def mailings(self) -> tuple[Mailing, ...]:
         return tuple(mailing for campaign in self.campaigns for mailing in campaign.mailings)
 
+    def pinned(self, inputs: Mapping[str, str]) -> Project:
+        """Return the project with each query limited to the result recorded in a plan's `inputs`."""
+        campaigns = (
+            one._replace(mailings=tuple(mailing.pinned(inputs) for mailing in one.mailings))
+            for one in self.campaigns
+        )
+        return self._replace(campaigns=tuple(campaigns))
+
     @property
     def by_address(self) -> dict[str, Mailing]:
         """The mailings by address."""

@@ -255,7 +255,6 @@ class World:
             recorder=self.recorder,
             shutdown=self.shutdown,
             runs={address: MailingRun(action_of(address, entry), 1) for address, entry in entries.items()},
-            inputs={},
             names=NOT_ASKED,
             opt_outs=OptOutWatch(project, self.clock),
             say=lambda event: self.say(event),

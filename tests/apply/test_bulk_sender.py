@@ -7,8 +7,10 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
+from errno import ENOSPC
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -331,6 +333,27 @@ def test_bulk_sender_asks_a_database_before_each_mailing(bulk: Shop) -> None:
     request = replace(bulk.request(), load=lambda: load_project(bulk.root, environ), approve=say_yes)
     assert apply_plan(request).exit_code == ExitCode.DONE
     assert _lists(bulk) == [PHONES[1:4], PHONES[2:4]]
+
+
+def test_bulk_sender_sends_nothing_of_a_changed_result(bulk: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If a query gives other rows than in the plan, nothing is sent, not even chunks that are as planned."""
+    full = OSError(ENOSPC, "full")
+    monkeypatch.setattr("smsby_deploy.files.UnnamedFile.append", Mock(side_effect=full))  # no chunk is kept
+    database = Database("sqlite", f"sqlite:///{bulk.root / 'crm.db'}")
+    database.run("create table clients (id integer, phone text)")
+    database.run("insert into clients values (1, '375290000001'), (2, '375290000002'), (3, '375290000003')")
+    query = "{sql: 'select id, phone from clients', order_by: id, url_env: CRM_URL}"
+    bulk.mailing(f"recipients: {query}, text: Closed")
+
+    def say_yes(plan: Plan) -> bool:
+        database.run("update clients set phone = '375290000006' where id = 3")
+        return True
+
+    environ = {"CRM_URL": database.url}
+    request = replace(bulk.request(), load=lambda: load_project(bulk.root, environ), approve=say_yes)
+    (mailing,) = apply_plan(request).mailings
+    assert "the result of the query has changed since the plan" in (mailing.error or "")
+    assert _lists(bulk) == []
 
 
 _WAVES = ", waves: [{people: 4, after: 1h, delivered: 90}, rest]"

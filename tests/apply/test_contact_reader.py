@@ -58,7 +58,7 @@ def planned(shop: Shop) -> tuple[ContactReader, Mailing, Action]:
         loaded, select=(), client=None, account=None, lock=shop.lock(), clock=shop.clock, new_id="p"
     )
     watch = OptOutWatch(loaded.project, shop.clock)
-    context: Any = SimpleNamespace(project=loaded.project, inputs=plan.inputs, opt_outs=watch)
+    context: Any = SimpleNamespace(project=loaded.project, opt_outs=watch)
     return ContactReader(context), loaded.project.mailings[0], plan.actions[0]
 
 
