@@ -105,7 +105,7 @@ class LanguageTemplates(_SeveralTexts):
             problems += one.problems
             if language != _OWN:
                 self._counts[language] += some.not_suppressed.count(1)
-        return RenderedBatch([next(rendered[language]) for language in languages], problems, self.replaced)
+        return RenderedBatch([next(rendered[language]) for language in languages], problems)
 
     def find_problems(self, mailing: Mailing) -> Iterator[Problem]:
         """Yield a note on recipients of the default text; an error if no row has the column."""
@@ -204,7 +204,7 @@ class VariantTemplates(_SeveralTexts):
                 one = template.render_batch(batch.only(mask), mailing)
                 rendered[name] = iter(one.texts)
                 problems += one.problems
-        return RenderedBatch([next(rendered[name]) for name in variants], problems, self.replaced)
+        return RenderedBatch([next(rendered[name]) for name in variants], problems)
 
     def find_problems(self, mailing: Mailing) -> Iterator[Problem]:
         return chain(*(one.find_problems(mailing) for one in self.by_name.values()))

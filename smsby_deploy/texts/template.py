@@ -40,7 +40,7 @@ _MOST_SEARCHED = 10  # rows per batch and variable: rendering each of a million 
 class RenderedBatch(NamedTuple):
     """The text of each recipient ("" where it failed), and the problems.
 
-    `replaced` are the characters that smart encoding replaced.
+    `replaced` are the characters that smart encoding replaced in texts without a template, which knows its own.
     """
 
     texts: list[str]
@@ -179,7 +179,7 @@ class TextTemplate(Template):
         else:
             texts = cast("list[str]", known)
         problems.extend(placeholder_problems(texts, batch, mailing))
-        return RenderedBatch(texts, problems, self.rewriter.replaced)
+        return RenderedBatch(texts, problems)
 
     @cached_property
     def sources(self) -> dict[str | None, str]:

@@ -107,7 +107,8 @@ def _outcome(
     first = template.render_batch(make_batch(rows, own), MAILING)
     again = template.render_batch(make_batch(rows[::-1]), MAILING)
     problems = [*first.problems, *again.problems]
-    return RenderedBatch([*first.texts, *again.texts], problems, again.replaced), template.variables
+    rendered = RenderedBatch([*first.texts, *again.texts], problems, template.replaced)
+    return rendered, template.variables
 
 
 @settings(max_examples=3 * settings().max_examples)
