@@ -349,9 +349,9 @@ def _what_became_of(entry: Entry | None) -> str:
 
 def _name(scope: str, address: str, entry: Entry, index: int, remote: RemoteView | None) -> str:
     chunk = entry.chunks[index]
-    listed = remote.by_fingerprint.get(chunk.fingerprint) if remote is not None else None
+    listed = remote.find_sent(chunk) if remote is not None else None
     name = remote_name(scope, address, entry.revision, index, len(entry.chunks), chunk.fingerprint)
-    if listed is not None:  # perhaps under its former address
+    if listed is not None:  # perhaps under its former address, or with the name of another program
         name = listed.name
     number = chunk.message_id if listed is None else listed.id
     if number is not None:

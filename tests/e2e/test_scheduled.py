@@ -51,6 +51,18 @@ def test_changed_mailing_that_is_not_gone_says_how_to_delete_it(shop: Shop) -> N
     assert len(shop.run("api", "getSMSMessages").json["data"]) == 1
 
 
+def test_imported_mailing_is_deleted_under_its_listed_name(shop: Shop) -> None:
+    """A mailing that was imported after its text changed has another name at sms.by than the lock would give it."""
+    _write(shop, "Hi")
+    assert shop.run("apply", "--auto-approve").code == 0
+    (row,) = shop.run("api", "getSMSMessages").json["data"]
+    (shop.root / "smsby.lock.json").unlink()
+    _write(shop, "Hello")
+    assert shop.run("import", "sale/vip", "--message-id", str(row["id"])).code == 0
+    _write(shop, "Hi")
+    assert f"delete `{row['name']}` (id {row['id']}) in the account" in _plan(shop, 4)["reason"]
+
+
 def test_renamed_mailing_that_is_not_gone_is_not_sent_beside_it(shop: Shop) -> None:
     """A scheduled mailing is not sent again after a rename and a raised revision, until it is deleted."""
     _write(shop, "Hi")
