@@ -13,7 +13,7 @@ from smsby_deploy.apply.opt_out_watch import OptOutWatch
 from smsby_deploy.apply.recorder import Recorder
 from smsby_deploy.apply.shutdown import ShutdownSignal
 from smsby_deploy.clock import Clock
-from smsby_deploy.config.declarations import Project
+from smsby_deploy.config.declarations import Mailing, Project
 from smsby_deploy.config.project_loader import LoadedProject
 from smsby_deploy.lock.binding import Binding
 from smsby_deploy.lock.store import LockStore
@@ -110,9 +110,13 @@ class ApplyRequest:
 
 @dataclass(frozen=True, slots=True)
 class ApplyContext:
-    """What the parts of one apply share; `runs` holds the mailings of the plan by address."""
+    """What the parts of one apply share.
+
+    `mailings` are those in the files, `runs` those of the plan, both by address.
+    """
 
     project: Project  # with its queries limited to the planned results
+    mailings: Mapping[str, Mailing]
     client: SendClient
     clock: Clock
     recorder: Recorder

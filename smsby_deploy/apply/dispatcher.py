@@ -13,15 +13,15 @@ the connection cannot be opened, the request was not sent.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 
 from smsby_deploy.apply.context import ApplyContext
-from smsby_deploy.apply.mailing_run import FilesChanged, MailingRun
+from smsby_deploy.apply.mailing_run import FilesChanged
 from smsby_deploy.apply.send_request import AnswerHandler, SendRequest
 from smsby_deploy.apply.shutdown import SLICE, StopSending
-from smsby_deploy.apply.time_limits import TimeLimits
+from smsby_deploy.apply.time_limits import why_not_now
 from smsby_deploy.apply.worker_pool import NO_THREADS, WorkerPool
 from smsby_deploy.errors import SmsbyUnavailable
 from smsby_deploy.exit_codes import ExitCode
@@ -43,9 +43,8 @@ class Dispatcher:
         self._client = context.client
         self._clock = context.clock
         self._recorder = context.recorder
-        self._runs = context.runs
+        self._context = context
         self._shutdown = context.shutdown
-        self._limits = TimeLimits(context)
         self._workers = workers
         self._answers = answers
         self._limit = _FlightLimit(context.project.api.concurrency)
@@ -74,7 +73,7 @@ class Dispatcher:
                 in flight have been recorded.
             ResultNotSaved: the journal could not be written; the error holds every lost result.
         """
-        queue = _RequestQueue(requests, self._runs, self._limits)
+        queue = _RequestQueue(requests, self._context)
         try:
             stop = self._dispatch(queue)
         except Exception as error:
@@ -269,12 +268,10 @@ class _RequestQueue:
     The first may be prepared ahead.
     """
 
-    def __init__(
-        self, requests: Iterable[SendRequest], runs: Mapping[str, MailingRun], limits: TimeLimits
-    ) -> None:
+    def __init__(self, requests: Iterable[SendRequest], context: ApplyContext) -> None:
         self._coming = enumerate(requests)
-        self._runs = runs
-        self._limits = limits
+        self._context = context
+        self._runs = context.runs
         self._waiting: list[tuple[int, SendRequest]] = []  # a heap
         self._prepared: _Prepared | None = None
 
@@ -332,7 +329,7 @@ class _RequestQueue:
         if request.is_repeatable:
             return
         for ref in request.chunks:
-            if objection := self._limits.objection(ref):
+            if objection := why_not_now(self._context, ref):
                 self._runs[ref[0]].stop(objection, ExitCode.REFUSED)
 
     def _prepare_first(self) -> _Prepared | None:

@@ -33,7 +33,7 @@ class RemoteCheck:
         self._recorder = context.recorder
         self._shutdown = context.shutdown
         self._runs = context.runs
-        self._mailings = context.project.by_address
+        self._mailings = context.mailings
         self._reconciler = reconciler
         self._singles = singles
         self._clock = context.clock

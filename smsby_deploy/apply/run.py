@@ -141,6 +141,7 @@ class _ApplyRun:
         self._recorder = open_recorder(request, loaded, plan, held, is_handing_over=ready.is_handing_over)
         self._context = ApplyContext(
             project=project,
+            mailings=self._mailings,
             client=ready.client,
             clock=request.clock,
             recorder=self._recorder,

@@ -17,31 +17,22 @@ from smsby_deploy.plan.reasons import expired_since, not_handed_over
 from smsby_deploy.plan.situation import is_past
 
 
-class TimeLimits:
-    """Applies the time rules of the plan to chunks at the moment they are sent."""
-
-    def __init__(self, context: ApplyContext) -> None:
-        self._mailings = context.project.by_address
-        self._rails = context.project.guardrails
-        self._is_rehearsal = context.project.environment.is_rehearsal
-        self._runs = context.runs
-        self._clock = context.clock
-
-    def objection(self, ref: ChunkRef) -> str:
-        """Return why a chunk must not be sent now; empty if it may be."""
-        address, index = ref
-        mailing, action, now = self._mailings[address], self._runs[address].action, self._clock.now()
-        time = _time_of(mailing, action, index)
-        if time is not None and is_past(time, now - (mailing.max_late or timedelta(0))):
-            return with_code(ReasonCode.EXPIRED, expired_since(time))
-        window = action.approval.window if action.approval is not None else mailing.window
-        is_bound = action.action in NEW_SENDING and time is not None and not self._is_rehearsal
-        if is_bound and window is not None and window.is_over(now):
-            return with_code(ReasonCode.EXPIRED, not_handed_over(window))
-        if time is not None and not is_past(time, now):
-            return ""
-        closed = find_closed_hours(self._rails, mailing, now)
-        return "" if closed is None else with_code(ReasonCode.GUARDRAIL, closed.message)
+def why_not_now(context: ApplyContext, ref: ChunkRef) -> str:
+    """Return why the time rules of the plan forbid to send a chunk now; empty if they do not."""
+    address, index = ref
+    mailing, action, now = context.mailings[address], context.runs[address].action, context.clock.now()
+    time = _time_of(mailing, action, index)
+    if time is not None and is_past(time, now - (mailing.max_late or timedelta(0))):
+        return with_code(ReasonCode.EXPIRED, expired_since(time))
+    window = action.approval.window if action.approval is not None else mailing.window
+    is_rehearsal = context.project.environment.is_rehearsal
+    is_bound = action.action in NEW_SENDING and time is not None and not is_rehearsal
+    if is_bound and window is not None and window.is_over(now):
+        return with_code(ReasonCode.EXPIRED, not_handed_over(window))
+    if time is not None and not is_past(time, now):
+        return ""
+    closed = find_closed_hours(context.project.guardrails, mailing, now)
+    return "" if closed is None else with_code(ReasonCode.GUARDRAIL, closed.message)
 
 
 def _time_of(mailing: Mailing, action: Action, index: int) -> datetime | None:

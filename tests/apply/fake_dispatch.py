@@ -250,6 +250,7 @@ class World:
         self.recorder = Recorder(held, plan_of(), project, clock=self.clock)
         self.context = ApplyContext(
             project=project,
+            mailings=mailings,
             client=client,
             clock=self.clock,
             recorder=self.recorder,
