@@ -68,7 +68,7 @@ class Reconciler:
             self._shutdown.check()
             raise not_asked(error) from error
 
-    def adopt(self, address: str, revision: int, action: Action, remote: RemoteView) -> None:
+    def adopt(self, action: Action, revision: int, remote: RemoteView) -> None:
         """Record a mailing that sms.by lists and the lock lacks.
 
         Chunks that are not listed are unknown.
@@ -85,7 +85,7 @@ class Reconciler:
                 changes = _as_listed(record, listed, is_own=False)
                 record = replace(record, **changes, accepted_at=self._recorder.now())
             records.append(replace(record, message_id=listed.id if listed else None))
-        self._recorder.write_entry(address, revision, action, records)
+        self._recorder.write_entry(action, revision, records)
 
     def look_for(self, chunks: Sequence[ChunkRef]) -> None:
         """Look for unknown chunks for `reconcile_seconds`; if not found, they stay unknown.

@@ -151,12 +151,7 @@ class Recorder:
         return is_replaced
 
     def hold(
-        self,
-        address: str,
-        revision: int,
-        action: Action,
-        upload: UploadRecord | None,
-        source: AudienceSource | None,
+        self, action: Action, revision: int, upload: UploadRecord | None, source: AudienceSource | None
     ) -> None:
         """Record that a mailing is approved for hand-over in its window.
 
@@ -170,7 +165,7 @@ class Recorder:
         chunks = [
             replace(record_of(chunk, upload=upload), left_out=chunk.left_out) for chunk in action.chunks
         ]
-        self.write_entry(address, revision, replace(action, approval=approval), chunks)
+        self.write_entry(replace(action, approval=approval), revision, chunks)
 
     def lapse(self, address: str, reason: str) -> None:
         """Record that a mailing is no longer approved, because its files changed or were removed."""
@@ -183,7 +178,7 @@ class Recorder:
         """Record the verdict on a wave."""
         self._write(EventKind.VERDICT, address=address, verdict=verdict_document(verdict))
 
-    def write_entry(self, address: str, revision: int, action: Action, chunks: Sequence[ChunkRecord]) -> None:
+    def write_entry(self, action: Action, revision: int, chunks: Sequence[ChunkRecord]) -> None:
         """Record a mailing before its first request, or one that was found at sms.by.
 
         For the latter, it is unknown which contact list it was made for.
@@ -193,12 +188,12 @@ class Recorder:
             planned_entry(action, revision, chunks, self._applied_now(), self._plan.currency),
             body=None if action.via == "list" else self._project.api.body,
             contact_list=action.contact_list if is_new else None,
-            earlier=self._earlier(address, revision),
+            earlier=self._earlier(action.address, revision),
             approval=action.approval,
             signed_by=action.signed_by,
         )
         self._seal(digests_of(entry))
-        self._write(EventKind.MAILING, address=address, entry=entry_document(entry))
+        self._write(EventKind.MAILING, address=action.address, entry=entry_document(entry))
 
     def _earlier(self, address: str, revision: int) -> tuple[Entry, ...]:
         """Return the older revisions of a mailing; the approval of a waiting one lapses."""

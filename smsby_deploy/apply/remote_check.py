@@ -194,7 +194,7 @@ class RemoteCheck:
         else:
             upload = upload_of(entry, mailing)
             records = [record_of(chunk, upload=upload) for chunk in action.chunks]
-            self._recorder.write_entry(mailing.address, mailing.revision, action, records)
+            self._recorder.write_entry(action, mailing.revision, records)
 
     def _record_cost(self, address: str, action: Action) -> None:
         """Record the cost of a mailing including its rest, if the price rose since its first part."""
@@ -211,7 +211,7 @@ class RemoteCheck:
         if mailing.via == "single":
             self._singles.adopt(mailing, action, remote)
         else:
-            self._reconciler.adopt(mailing.address, mailing.revision, action, remote)
+            self._reconciler.adopt(action, mailing.revision, remote)
 
     def _note_found(self, mailing: Mailing, action: Action, remote: RemoteView) -> None:
         if self._recorder.lock.mailings[mailing.address].transport == "single":

@@ -258,7 +258,7 @@ class _ApplyRun:
                 mailing, entry = self._mailings[address], self._entry(run)
                 upload = upload_of(entry, mailing)
                 source = fresh_source(mailing, self._project)
-                self._recorder.hold(address, mailing.revision, run.action, upload, source)
+                self._recorder.hold(run.action, mailing.revision, upload, source)
                 run.is_begun = True
 
     def _is_to_send(self, mailing: Mailing) -> bool:

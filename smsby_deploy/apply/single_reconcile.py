@@ -62,7 +62,7 @@ class SingleReconciler:
             chunks, opt_outs = [], PhoneSet()  # without the phones, all of it is unknown
         found = [self._ledger.deliveries(remote.ids.get(chunk.fingerprint, [])) for chunk in chunks]
         records = [replace(record_of(chunk, ChunkState.UNKNOWN), opted_out=None) for chunk in action.chunks]
-        self._recorder.write_entry(mailing.address, mailing.revision, action, records)
+        self._recorder.write_entry(action, mailing.revision, records)
         for chunk, counts in zip(chunks, found, strict=True):
             states = PhoneStates(_adopted_state(phone, counts, opt_outs) for phone in chunk.phones)
             is_unknown = PhoneState.UNKNOWN in states

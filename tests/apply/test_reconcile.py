@@ -214,7 +214,7 @@ def test_reconciler_adopts_a_mailing_that_is_listed_in_part() -> None:
     """If a mailing is listed in part, the listed chunks are recorded as sms.by has them, and the others as unknown."""
     world, sms_by, reconciler = _world()
     sms_by.listed = lambda time: [_remote(world), _remote(world, 1, status="DRAFT", number=8)]
-    reconciler.adopt("m/0", 1, action_of("m/0", entry_of(0, 3)), reconciler.read())
+    reconciler.adopt(action_of("m/0", entry_of(0, 3)), 1, reconciler.read())
     assert world.states() == ["accepted", "draft", "unknown"]
     chunks = [world.recorder.chunk(("m/0", index)) for index in range(3)]
     assert [chunk.message_id for chunk in chunks] == [7, 8, None]
@@ -227,11 +227,11 @@ def test_reconciler_adopts_who_had_opted_out(wave: int | None, opted_out: str | 
     world, sms_by, reconciler = _world()
     action = action_of("m/0", entry_of(0, 1))
     chunks = (action.chunks[0]._replace(opted_out="3", wave=wave),)
-    reconciler.adopt("m/0", 1, replace(action, chunks=chunks), reconciler.read())
+    reconciler.adopt(replace(action, chunks=chunks), 1, reconciler.read())
     assert world.recorder.chunk(REF).opted_out == opted_out
     sms_by.listed = lambda time: [_remote(world, phones=None)]
     reconciler.recent.forget()
-    reconciler.adopt("m/0", 1, replace(action, chunks=chunks), reconciler.read())
+    reconciler.adopt(replace(action, chunks=chunks), 1, reconciler.read())
     assert (world.states(), world.recorder.chunk(REF).opted_out) == (["accepted"], None)
 
 
@@ -272,7 +272,7 @@ def test_note_found_knows_that_another_run_sent_it(how: str) -> None:
     else:
         sms_by.listed = lambda time: [_remote(world, 1)]
         if how == "adopted":
-            reconciler.adopt("m/0", 1, replace(action, chunks=chunks), reconciler.read())
+            reconciler.adopt(replace(action, chunks=chunks), 1, reconciler.read())
         note_found(world.recorder, "m/0", reconciler.read())
     chunk = world.recorder.chunk(REF)
     assert (chunk.state, chunk.opted_out) == (

@@ -143,7 +143,7 @@ def test_recorder_keeps_the_lock_if_the_disk_is_full() -> None:
 
 def _written(world: World, revision: int) -> Entry:
     entry = entry_of(0, 3)
-    world.recorder.write_entry("m/0", revision, action_of("m/0", entry), entry.chunks)
+    world.recorder.write_entry(action_of("m/0", entry), revision, entry.chunks)
     return world.recorder.lock.mailings["m/0"]
 
 
@@ -226,14 +226,14 @@ def test_recorder_records_all_of_a_plan() -> None:
         contact_list=NamedId("News", 7),
     )
     recorder = _recorder(World(), plan_of(currency="BYN"))
-    recorder.write_entry("m/0", 1, action, [record_of(planned), record_of(planned._replace(wave=2))])
+    recorder.write_entry(action, 1, [record_of(planned), record_of(planned._replace(wave=2))])
     entry = recorder.lock.mailings["m/0"]
     assert (entry.text_digest, entry.recipients_digest, entry.own_digest) == ("text", "recipients", "own")
     assert (entry.cost, entry.currency, entry.prefixes) == ("0.06", "BYN", figures)
     assert (entry.labels, entry.variants) == ({"owner": "anna"}, {"a": VariantCount(2, 2, None)})
     assert (entry.signed_by, entry.approval) == (("boris",), _APPROVAL)
     assert entry.contact_list == NamedId("News", 7)
-    recorder.write_entry("m/0", 1, action, [record_of(planned, ChunkState.ACCEPTED)])
+    recorder.write_entry(action, 1, [record_of(planned, ChunkState.ACCEPTED)])
     assert recorder.lock.mailings["m/0"].contact_list is None  # found at sms.by: its list is not known
     whole, wave = entry.chunks
     assert (whole.schedule_time, whole.variant, whole.opted_out) == (planned.schedule_time, "a", "3")
@@ -251,12 +251,12 @@ def test_recorder_holds_what_is_approved() -> None:
     capped = action.chunks[0]._replace(left_out="0")
     recorder = _recorder(world, by="anna")
     source = AudienceSource("source", ("opt-outs",))
-    recorder.hold("m/0", 1, replace(action, chunks=(capped,)), UploadRecord("d", 5), source)
+    recorder.hold(replace(action, chunks=(capped,)), 1, UploadRecord("d", 5), source)
     entry = recorder.lock.mailings["m/0"]
     opens, closes = "2026-12-01T07:00:00+00:00", "2026-12-01T09:00:00+00:00"
     assert entry.approval == Approval(opens, "p", "anna", opens, closes, True, "source", ("opt-outs",))
     assert [(chunk.upload, chunk.left_out) for chunk in entry.chunks] == [(UploadRecord("d", 5), "0")]
-    recorder.hold("m/0", 1, action, None, None)
+    recorder.hold(action, 1, None, None)
     assert recorder.lock.mailings["m/0"].approval == Approval(opens, "p", "anna", opens, closes)
 
 
@@ -288,9 +288,9 @@ def test_recorder_ends_an_approval_that_a_revision_replaces(by: str | None, show
     world = World()
     action = replace(action_of("m/0", entry_of(0, 1)), window=(AT, AT + timedelta(hours=2)))
     recorder = _recorder(world, by=by)
-    recorder.hold("m/0", 1, action, None, None)
-    recorder.write_entry("m/0", 2, action, [record_of(action.chunks[0], ChunkState.ACCEPTED)])
-    recorder.write_entry("m/0", 3, action, [record_of(action.chunks[0])])
+    recorder.hold(action, 1, None, None)
+    recorder.write_entry(action, 2, [record_of(action.chunks[0], ChunkState.ACCEPTED)])
+    recorder.write_entry(action, 3, [record_of(action.chunks[0])])
     endings = [one.ending for one in recorder.lock.mailings["m/0"].revisions]
     ending = Ending(EndingKind.LAPSED, "2026-12-01T07:00:00+00:00", shown, "revision 2 replaced it")
     assert endings == [None, None, ending]
@@ -304,7 +304,7 @@ def test_recorder_seals_digests() -> None:
     world.project.digest_key = key
     recorder = _recorder(world)
     action = replace(action_of("m/0", entry_of(0, 1)), audience_digest=digest)
-    recorder.write_entry("m/0", 1, action, [record_of(action.chunks[0])])
+    recorder.write_entry(action, 1, [record_of(action.chunks[0])])
     assert (recorder.lock.digest_key, {*recorder.lock.sealed}) == (key.id, {digest})
     recorder.note_upload(REF, UploadRecord(upload, list_id=34))
     assert {*recorder.lock.sealed} == {digest, upload}

@@ -331,7 +331,7 @@ def _checked(bulk: Shop) -> tuple[RemoteCheck, World, Any]:
     project = bulk.load().project
     (mailing,) = project.mailings
     (run,) = world.context.runs.values()
-    runs = {mailing.address: MailingRun(run.action, 1)}
+    runs = {mailing.address: MailingRun(replace(run.action, address=mailing.address), 1)}
     world.context = replace(world.context, project=project, client=bulk.client, runs=runs)
     singles: Any = None  # not reached by bulk mailings
     return RemoteCheck(world.context, Reconciler(world.context), singles), world, mailing
