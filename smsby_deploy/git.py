@@ -28,7 +28,7 @@ def ask_git(folder: Path, *arguments: str) -> str | None:
             ["git", *SAFE_OPTIONS, *arguments],  # noqa: S607  # the user's git is the one on the PATH
             cwd=folder,
             capture_output=True,
-            text=True,
+            encoding="utf-8",
             errors="replace",
             timeout=_TIMEOUT,
             check=False,

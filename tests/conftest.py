@@ -43,8 +43,10 @@ _SERVERS = {"git_remote", "open_store", "postgres", "s3_server"}  # fixtures tha
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark tests that need a real git remote, PostgreSQL or S3 as no unit tests."""
+    """Mark tests that need a real git remote, PostgreSQL or S3 as no unit tests, and skip on Windows what it lacks."""
     for item in items:
+        if os.name == "nt" and item.get_closest_marker("posix"):
+            item.add_marker(pytest.mark.skip(reason="Windows lacks what it needs"))
         if isinstance(item, pytest.Function) and _SERVERS & set(item.fixturenames):
             item.add_marker("slow")
 

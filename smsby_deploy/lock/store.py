@@ -322,7 +322,7 @@ class LockStore:
     def describe_holder(self) -> str:
         """Return the command, process and host that hold the lock, and since when, if known."""
         try:
-            about = json.loads(self.holder_path.read_text())
+            about = json.loads(self.holder_path.read_text(encoding="utf-8"))
             begun = datetime.fromtimestamp(int(self.holder_path.stat().st_mtime), self.zone)
             since = time_text(begun, has_seconds=True)
             return f"{about['command']}, process {about['pid']} on {about['host']}, since {since}"

@@ -357,7 +357,7 @@ def _stored(signature: str) -> Iterator[str]:
     """Put the signature into a temporary file for ssh-keygen."""
     with TemporaryDirectory(prefix="smsby-deploy-") as folder:
         path = Path(folder) / "signature"
-        path.write_text(signature, encoding="utf-8")
+        path.write_bytes(signature.replace("\r\n", "\n").encode())  # it may come from Windows
         yield str(path)
 
 

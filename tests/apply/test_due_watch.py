@@ -70,7 +70,7 @@ def test_watch_counts_no_searches_of_earlier_runs(waiting: Shop, monkeypatch: py
 def test_watch_ends_by_a_signal(waiting: Shop) -> None:
     """After a signal the result has what was done, and what waits is left to the next run."""
     approve(waiting, a=to(PHONES[0]))
-    _at(waiting, 600, lambda: os.kill(os.getpid(), signal.SIGTERM))
+    _at(waiting, 600, lambda: signal.raise_signal(signal.SIGTERM))
     result = watch_due(waiting.request())
     assert (result.mailings, result.exit_code) == ((), ExitCode.DONE)
     assert waiting.clock.monotonic() < 601
@@ -81,7 +81,7 @@ def test_watch_ends_by_a_signal_within_a_hand_over(waiting: Shop) -> None:
     """A signal lets the request in flight be recorded; the mailing of the next plan is left to the next run."""
 
     def take(params: object) -> Answer:
-        os.kill(os.getpid(), signal.SIGTERM)
+        signal.raise_signal(signal.SIGTERM)
         return ACCEPTED
 
     waiting.sms_by.script("sendBulkSms", take)
@@ -125,7 +125,7 @@ def test_watch_reports_a_wave_before_a_stop(word: str, outcome: str, code: ExitC
     """The result has a wave that the watch sent, even if the next one was stopped or has no verdict yet."""
     shop, made = waves
     made |= {"u-0": "DELIVERED", "u-1": "DELIVERED", "u-2": word}
-    _at(shop, 2.5 * HOUR, lambda: os.kill(os.getpid(), signal.SIGTERM))
+    _at(shop, 2.5 * HOUR, lambda: signal.raise_signal(signal.SIGTERM))
     result = watch_due(shop.request())
     assert (outcomes(result), result.exit_code) == ({"vip": outcome}, code)
     assert "u-2" in result.mailings[0].uuids
@@ -315,7 +315,7 @@ def test_watch_shows_what_it_sent_before_it_failed(waiting: Shop) -> None:
     late = to(PHONES[1], more=", release: {before: 40m, at_latest: 30m}")
     approve(waiting, a=to(PHONES[0]), b=late)
     _at(waiting, HOUR + 60, lambda: waiting.configure(colour="red"))
-    _at(waiting, HOUR + 900, lambda: os.kill(os.getpid(), signal.SIGTERM))
+    _at(waiting, HOUR + 900, lambda: signal.raise_signal(signal.SIGTERM))
     result = watch_due(waiting.request())
     assert (outcomes(result), result.exit_code) == ({"a": "sent"}, ExitCode.FILES_INVALID)
     assert any("unknown key colour" in line for line in waiting.lines)

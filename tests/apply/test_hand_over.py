@@ -160,6 +160,7 @@ def test_campaign_that_is_a_broken_link_is_not_removed(waiting: Shop) -> None:
     assert outcomes(hand_over(waiting.request())) == {"a": "sent"}
 
 
+@pytest.mark.posix
 def test_campaign_in_an_unreadable_folder_is_not_removed(waiting: Shop) -> None:
     """A campaign in an unreadable folder keeps its approval, and fails in its window."""
     approve(waiting, a=to(PHONES[0]))

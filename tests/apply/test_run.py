@@ -135,7 +135,7 @@ def test_apply_plan_says_so_if_the_journal_cannot_be_started(
 def test_apply_decodes_no_recorded_mailing_that_is_gone(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     """Gone mailings in the lock are not decoded, and written back as they were."""
     old = {f"old/m{number:03}": entry(ChunkState.ACCEPTED) for number in range(1000)}
-    shop.store.path.write_text(write_lock(Lock("shop", 1, "line", old)), "utf-8")
+    shop.store.path.write_bytes(write_lock(Lock("shop", 1, "line", old)).encode())
     decoded = []
 
     def count(document: dict[str, Any]) -> Entry:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 from collections.abc import Mapping
 from datetime import datetime
@@ -125,7 +124,7 @@ def test_self_test_says_what_was_sent_when_interrupted(
 
     def interrupted(params: Mapping[str, Any]) -> Answer:
         if account.named("sendBulkSms"):
-            os.kill(os.getpid(), number)
+            signal.raise_signal(number)
         return ok({"uuid": _UUID, "success": "OK"} if method == "sendBulkSms" else [])
 
     account.script(method, interrupted)

@@ -58,6 +58,7 @@ def test_freeze_watch_reads_the_file_only_after_a_change(
     assert len(reads) == 2
 
 
+@pytest.mark.posix
 @pytest.mark.parametrize(
     ("content", "why"),
     [
@@ -101,9 +102,9 @@ def test_shutdown_signal_counts_signals_only_inside(number: signal.Signals) -> N
     """The handlers are installed for the `with` block, and the earlier ones are restored."""
     before = signal.getsignal(number)
     with ShutdownSignal(SystemClock()) as shutdown:
-        os.kill(os.getpid(), number)
+        signal.raise_signal(number)
         assert (shutdown.is_requested, shutdown.is_urgent) == (True, False)
-        os.kill(os.getpid(), number)
+        signal.raise_signal(number)
         assert shutdown.is_urgent
     assert signal.getsignal(number) is before
 

@@ -109,6 +109,7 @@ class _Killed(BaseException):
     """The process ends here."""
 
 
+@pytest.mark.posix
 def test_crash_at_an_older_lock_leaves_phones_unknown(
     single: Shop, inbox: Inbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -67,6 +67,7 @@ def test_campaign_files_finds_each_once(tmp_path: Path) -> None:
     assert _found(tmp_path, "*.yaml", "a.*") == (["a.yaml"], [])
 
 
+@pytest.mark.posix
 @pytest.mark.parametrize(
     ("pattern", "unread"),
     [
@@ -99,6 +100,7 @@ def test_campaign_files_reports_unreadable_folders(pattern: str, unread: list[st
     assert {problem.code for problem in errors} <= {"FILE_MISSING"}
 
 
+@pytest.mark.posix
 def test_campaign_named_in_a_folder_that_only_lets_pass(tmp_path: Path) -> None:
     """A campaign that is named by its path is found in a folder that may not be listed."""
     _write(tmp_path, "deep/b.yaml")
@@ -147,6 +149,7 @@ def test_campaign_files_reports_only_unread_campaigns(tmp_path: Path) -> None:
     assert [(one.code, one.location.file) for one in log.distinct()] == [("NOT_READ", "sale.yml")]
 
 
+@pytest.mark.posix
 @pytest.mark.parametrize(
     ("name", "code", "message"),
     [

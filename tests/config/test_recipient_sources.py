@@ -96,6 +96,7 @@ def test_parquet_files_are_sorted_and_inside(
     assert [one.code for one in log.distinct()] == ([] if code is None else [code])
 
 
+@pytest.mark.posix
 def test_parquet_files_of_an_unreadable_folder(tmp_path: Path) -> None:
     """An unreadable folder of Parquet files is an error, since recipients would be missing."""
     (tmp_path / "day").mkdir()

@@ -24,7 +24,7 @@ last: |
 
 def _read(folder: Path, content: str) -> YamlMap:
     path = folder / "x.yaml"
-    path.write_text(content, encoding="utf-8")
+    path.write_text(content, encoding="utf-8", newline="")
     return read_yaml(path, "x.yaml")
 
 

@@ -13,6 +13,7 @@ from smsby_deploy.lock.serialization import read_lock, write_lock
 from tests.lock.generated import long_lock
 
 
+@pytest.mark.posix
 @pytest.mark.parametrize("writes", [0, 5, 1000], ids=["none", "some", "all"])
 def test_read_lock_of_many_mailings_is_the_same(writes: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """A long lock is read the same from disk or, if the disk has no room, from memory."""

@@ -291,6 +291,7 @@ def test_next_run_on_the_same_copy_needs_no_wait(store: MemoryStore, tmp_path: P
         changes = {"state": "accepted", "uuid": "u1", "step": None}
         journal.write(EventKind.RESULT, chunks=[["a/b", 0]], changes=changes)
         crashed = store.stored, lock.journal_path.read_bytes()
+        journal.close()
     store.stored = crashed[0]
     lock.journal_path.write_bytes(crashed[1])
     with _lock(store, tmp_path).held() as held:
@@ -306,8 +307,10 @@ def test_journal_of_the_copy_counts_only_if_it_goes_on(
     """After a crash, the copy's journal counts only if the store has not folded it in or started another."""
     lock = _lock(store, tmp_path)
     with lock.held() as held:
-        _send(_begin(held))
+        own = _begin(held)
+        _send(own)
         crashed, journal = store.stored, lock.journal_path.read_bytes()
+        own.close()
     store.stored = crashed._replace(journal=elsewhere)
     lock.journal_path.write_bytes(journal)
     with pytest.raises(LockDamaged) if elsewhere else nullcontext(), lock.held() as held:
@@ -326,6 +329,7 @@ def test_copy_that_cannot_be_written(name: str, what: str, store: MemoryStore, t
         pass
 
 
+@pytest.mark.posix
 def test_secret_of_a_run_is_private(store: MemoryStore, tmp_path: Path) -> None:
     """The secret of a run can be read only by its owner: with it any process could pass for the next run."""
     lock = _lock(store, tmp_path)
@@ -375,6 +379,7 @@ def test_copy_of_a_killed_run_survives_a_lost_write(
         killed = store.stored
         changes = {"state": "accepted", "uuid": "u1", "step": None}
         journal.write(EventKind.RESULT, chunks=[["a/b", 0]], changes=changes)
+        journal.close()
     store.stored = killed
 
     def fail(before: Stored, after: Stored) -> Stored:

@@ -112,6 +112,7 @@ def _hold(path: Path, ready: Any, forever: Any) -> None:
         forever.wait()
 
 
+@pytest.mark.posix
 def test_held_lock_is_free_after_its_holder_is_killed(store: LockStore) -> None:
     """While another process holds the lock, LockHeld names that process; once it is killed, the lock is free."""
     context = multiprocessing.get_context("fork")
@@ -153,9 +154,8 @@ def test_fold_in_leaves_the_old_lock_if_the_disk_is_full(
 @pytest.mark.parametrize("recorded", [1, 200])
 def test_one_change_encodes_one_entry_of_many(store: LockStore, recorded: int) -> None:
     """One changed entry is encoded alone: the file is read once, and unchanged entries are not encoded or read again."""
-    store.path.write_text(
-        write_lock(Lock("shop", 1, "line", {f"old/{i:03}": entry() for i in range(recorded)}))
-    )
+    lock = Lock("shop", 1, "line", {f"old/{i:03}": entry() for i in range(recorded)})
+    store.path.write_bytes(write_lock(lock).encode())
     begin_journal(store).close()
     reads = []
 

@@ -459,8 +459,9 @@ def test_no_signature_counts_without_an_author(desk: Desk) -> None:
 # --- SSH signatures by the real ssh-keygen ---
 
 
-def test_find_signer_names_the_key(keys: Keys) -> None:
-    signature = sign(_TEXT, keys["anna"])
+@pytest.mark.parametrize("line_end", ["\n", "\r\n"])
+def test_find_signer_names_the_key(line_end: str, keys: Keys) -> None:
+    signature = sign(_TEXT, keys["anna"]).replace("\n", line_end)
     assert find_signer(_TEXT, signature, keys.signers, _NOW) == ("anna@example.com",)
 
 

@@ -158,6 +158,7 @@ def test_damaged_chunk_cache_is_not_sent(tmp_path: Path, text: str) -> None:
         assert len(_sent(loaded, plan, watch, kept)) == 1
 
 
+@pytest.mark.posix
 def test_full_disk_disables_the_chunk_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """If the cache would use space reserved for the journal, it is disabled, and the files are read again."""
     loaded = _cached_project(tmp_path, "{{ name }}!", [f"37529000000{n},Анна" for n in range(5)])

@@ -18,6 +18,7 @@ def _cache(folder: Path, secret: bytes = b"s") -> SealedCache:
     return SealedCache(path, "smsby-test 1", hmac.new(secret, digestmod="sha256"))
 
 
+@pytest.mark.posix
 def test_cache_returns_what_was_written(tmp_path: Path) -> None:
     """A cache is read back as written, in a private file that git ignores."""
     cache = _cache(tmp_path)

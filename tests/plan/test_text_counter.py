@@ -84,6 +84,7 @@ def test_text_counter_checks_the_policy_per_recipient() -> None:
     assert policy.violations == {("forbidden_words", "hello"): 3, ("required_words", "stop"): 4}
 
 
+@pytest.mark.posix
 def test_slow_pattern_is_an_error_at_its_guardrail(monkeypatch: pytest.MonkeyPatch) -> None:
     """A pattern that is too slow is an error at its guardrail in smsby.yaml."""
     slow = "(a|aa)+$"

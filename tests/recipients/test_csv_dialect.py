@@ -139,7 +139,7 @@ def test_dialect_of_a_txt(tmp_path: Path) -> None:
 def test_rows_before_a_broken_line_are_read(tmp_path: Path) -> None:
     """Rows before a broken line are read and checked, and the damage is reported at its line."""
     path = tmp_path / "list.csv"
-    path.write_text('phone,note\n375291234567,"a\r\nb\rc\nd"\n12345678,x\n375297654321,"open\n')
+    path.write_bytes(b'phone,note\n375291234567,"a\r\nb\rc\nd"\n12345678,x\n375297654321,"open\n')
     rows, report = _read(_source(path))
     assert [line for *_, line in rows] == [2]
     assert [(problem.code, problem.location.line) for problem in report.problems] == [

@@ -20,6 +20,7 @@ from smsby_deploy.recipients.phone_set import PhoneSet, number_phones
 from smsby_deploy.recipients.prefetch import ReaderEnded, is_worthwhile, prefetch_audience
 from tests.recipients.mailings import AT, make_mailing
 
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing is prefetched")
 _Reader = Callable[[Mailing, PhoneSet | None, AudienceReport], Iterator[Batch]]
 
 
@@ -89,7 +90,6 @@ def test_abandoned_prefetch_leaves_no_process(tmp_path: Path) -> None:
     assert _children() == before
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the size of a pipe is fixed")
 def test_prefetch_widens_its_pipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The pipe is widened so that the reader need not wait for its parent after each batch."""
     import fcntl

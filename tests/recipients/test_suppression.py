@@ -40,7 +40,7 @@ def test_load_suppression_formats(tmp_path: Path) -> None:
     """CSV as Excel writes it or with its settings, JSONL and .txt are read, with phones of any country and spelling."""
     (tmp_path / "a.csv").write_bytes("Phone;Имя\r\n+375 29 111-11-11;Анна\r\n\r\n".encode("cp1251"))
     (tmp_path / "b.txt").write_text(
-        "\ufeff375292222222\r\n\r\nno number\r\n+7 916 123-45-67\r\n", encoding="utf-16"
+        "\ufeff375292222222\n\nno number\n+7 916 123-45-67\n", encoding="utf-16", newline="\r\n"
     )
     (tmp_path / "c.jsonl").write_text('{"tel": 80333333333}\n')
     (tmp_path / "d.csv").write_text("x|phone\n,|375444444444\n")

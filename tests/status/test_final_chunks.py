@@ -22,6 +22,7 @@ def _find(final: FinalChunks, record: ChunkRecord, *, phones: bool = False) -> D
     return final.find(record, is_overdue=False, needs_phones=phones)
 
 
+@pytest.mark.posix
 @pytest.mark.parametrize("counts", [DELIVERED, MIXED])
 def test_final_chunks_keep_every_count(tmp_path: Path, counts: DeliveryCounts) -> None:
     """Every count is read back as it was written, without the phones."""

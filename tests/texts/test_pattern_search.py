@@ -21,6 +21,7 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pattern_search, "_spent", {})
 
 
+@pytest.mark.posix
 @pytest.mark.parametrize("pattern", ["(a|aa)+$", "(aa?)+$", "a*a*a*a*a*a*a*a*a*a*b", "(?:a?){60}a{60}$"])
 def test_endless_search_is_interrupted(pattern: str) -> None:
     """An endless search is interrupted once, and the next text is not tried."""
@@ -32,6 +33,7 @@ def test_endless_search_is_interrupted(pattern: str) -> None:
     assert signal.getsignal(signal.SIGVTALRM) is signal.SIG_DFL
 
 
+@pytest.mark.posix
 def test_search_of_many_texts_is_interrupted() -> None:
     """A search of many quick texts is interrupted as well, and no further text is tried."""
     pattern, length = "(a|aa)+$", 12

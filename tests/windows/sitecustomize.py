@@ -7,6 +7,8 @@ files that are not opened as binary, and cannot replace, rename or remove a file
 
 from __future__ import annotations
 
+import builtins
+import io
 import mmap
 import os
 import signal
@@ -21,10 +23,25 @@ _POSIX_ONLY = {
 }  # fmt: skip
 _WITH_OTHER_WAYS = ("filelock", "tempfile")  # on Windows, these do not remove a file that is open
 _O_BINARY = 0x8000_0000  # no flag of Linux or macOS
+_open_anything = io.open
 _text: set[int] = set()  # open descriptors that translate line ends
 _system = {
     name: getattr(os, name) for name in ("open", "write", "close", "fsync", "replace", "rename", "remove")
 }
+
+
+def _open_file(
+    file: Any,
+    mode: str = "r",
+    buffering: int = -1,
+    encoding: str | None = None,
+    errors: str | None = None,
+    newline: str | None = None,
+    **settings: Any,
+) -> Any:
+    if newline is None and not {"b", "r", "+"} & set(mode):
+        newline = "\r\n"
+    return _open_anything(file, mode, buffering, encoding, errors, newline, **settings)
 
 
 def _open(path: Any, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
@@ -98,6 +115,7 @@ for _module, _names in _POSIX_ONLY.items():
     for _name in _names:
         if hasattr(_module, _name):
             delattr(_module, _name)
+io.open = builtins.open = _open_file  # type: ignore[assignment]
 os.O_BINARY = _O_BINARY  # type: ignore[attr-defined, unused-ignore]
 os.open, os.write, os.fsync = _open, _write, _fsync  # type: ignore[assignment]
 os.replace, os.rename, os.remove, os.unlink = _replace, _rename, _remove, _remove  # type: ignore[assignment]
