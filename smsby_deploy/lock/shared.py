@@ -44,7 +44,6 @@ from smsby_deploy.lock.serialization import found_again, read_lock
 from smsby_deploy.lock.store import LockStore, RunningApply
 
 _ASK_EVERY = 1.0  # seconds, while another run holds the lock
-_ASK_AGAIN = 0.2  # seconds, while a run that is over still looks alive
 _WATCHED = 20.0  # seconds without a renewal, by the clock of this machine, that prove that a lease is over
 _BROKEN_CLOCK = timedelta(minutes=10)  # clocks differ by less, so an older lease needs no proof
 
@@ -250,7 +249,7 @@ class SharedLockStore(_Copy):
                     hint="wait until it has ended; `apply` waits for it with --lock-timeout SECONDS; a run that has died "
                     f"loses the lock after {LEASE.total_seconds():.0f} s",
                 )
-            self._clock.sleep(_ASK_AGAIN if is_over else _ASK_EVERY)
+            self._clock.sleep(_ASK_EVERY)
 
     def _is_free(self, holder: Holder | None, watched: float) -> bool:
         """Whether no living run holds the lock, which was not written for `watched` seconds.
