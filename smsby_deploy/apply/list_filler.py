@@ -21,7 +21,7 @@ from smsby_deploy.errors import ApiError, SmsbyUnavailable
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.records import UploadRecord
 from smsby_deploy.smsby.outcome import Outcome, OutcomeKind
-from smsby_deploy.smsby.parsers import ImportReport, SubscriberList
+from smsby_deploy.smsby.parsers import AccountName, ImportReport
 from smsby_deploy.smsby.send_client import PreparedSend, SendClient
 from smsby_deploy.wording import counted, sentence
 
@@ -32,7 +32,7 @@ class UploadRejected(Exception):
     """sms.by rejected the list or its contacts; nothing was sent."""
 
 
-def subscriber_lists(client: SendClient) -> tuple[SubscriberList, ...]:
+def subscriber_lists(client: SendClient) -> tuple[AccountName, ...]:
     """Return the account's lists; StopSending if they cannot be read."""
     try:
         return client.get_subscriber_lists()

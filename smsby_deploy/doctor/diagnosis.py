@@ -30,7 +30,7 @@ from smsby_deploy.plan.account_names import name_key
 from smsby_deploy.plan.contradictions import Contradiction, find_contradictions
 from smsby_deploy.smsby.deliveries import read_delivery_status
 from smsby_deploy.smsby.facts import AccountFacts, Fact, FactName, FactState
-from smsby_deploy.smsby.parsers import SubscriberList
+from smsby_deploy.smsby.parsers import AccountName
 from smsby_deploy.smsby.probe_client import ProbeClient
 from smsby_deploy.wording import first_of, sentence
 
@@ -154,7 +154,7 @@ def _finding(fact: Fact, look: Examination, wrong: Mapping[FactName, str]) -> Fa
 
 
 def _find_unknown_names(
-    project: Project, look: Examination, senders: Mapping[str, int], lists: tuple[SubscriberList, ...]
+    project: Project, look: Examination, senders: Mapping[str, int], lists: tuple[AccountName, ...]
 ) -> Iterator[Contradiction]:
     """Yield the senders and lists in the files that the account lacks."""
     known = {name_key(name) for name in senders} | {str(number) for number in senders.values()} | {"0"}

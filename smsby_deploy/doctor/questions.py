@@ -11,7 +11,7 @@ from smsby_deploy.smsby.client import empty_form_of
 from smsby_deploy.smsby.facts import EmptyForm, FactName, Gap, ListSize
 from smsby_deploy.smsby.parameters import CallStyle
 from smsby_deploy.smsby.parsers import (
-    SubscriberList,
+    AccountName,
     mailing_id,
     read_alphanames,
     read_balance,
@@ -91,7 +91,7 @@ def _read_prices(look: Examination, answer: Answer) -> None:
     look.learn(FactName.PRICE_ESTIMATE, price, "getLimit", gap_of(limited))
 
 
-def ask_for_names(look: Examination) -> tuple[dict[str, int], tuple[SubscriberList, ...]]:
+def ask_for_names(look: Examination) -> tuple[dict[str, int], tuple[AccountName, ...]]:
     """Learn senders and lists, and how getSubscriberLists is called; returns both by name."""
     senders: dict[str, int] = {}
     answer = look.call("getAlphanames")
@@ -102,7 +102,7 @@ def ask_for_names(look: Examination) -> tuple[dict[str, int], tuple[SubscriberLi
         look.know(FactName.SENDERS, len(senders), "getAlphanames")
     except ApiError:
         look.miss(FactName.SENDERS, gap_of(answer), "getAlphanames")
-    lists: tuple[SubscriberList, ...] = ()
+    lists: tuple[AccountName, ...] = ()
     answer = _find_style(look, "getSubscriberLists", {})
     try:
         if not answer.accepts_token:

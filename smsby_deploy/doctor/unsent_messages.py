@@ -14,7 +14,7 @@ from smsby_deploy.errors import ApiError
 from smsby_deploy.smsby.client import empty_form_of
 from smsby_deploy.smsby.facts import FactName, Gap, ListSize, PartTable, RefusedPhone
 from smsby_deploy.smsby.parsers import (
-    SubscriberList,
+    AccountName,
     mailing_id,
     read_import,
     read_message_state,
@@ -30,7 +30,7 @@ _CLOCK_SLACK = 300  # seconds by which this machine's clock may be wrong
 _DISPUTED = (("x", 620), ("x", 775), ("x", 930), ("я", 260), ("я", 325), ("я", 390), ("~", 160), ("€", 71))
 
 
-def leave_rows(look: Examination, lists: tuple[SubscriberList, ...]) -> None:
+def leave_rows(look: Examination, lists: tuple[AccountName, ...]) -> None:
     """Learn the facts that only messages and lists made for this purpose show.
 
     Raises:
@@ -132,7 +132,7 @@ def _ask_for_parts(look: Examination, text: str) -> None:
     look.know(FactName.PART_TABLE, table.value, _CREATE)
 
 
-def _ask_for_phone(look: Examination, lists: tuple[SubscriberList, ...]) -> None:
+def _ask_for_phone(look: Examination, lists: tuple[AccountName, ...]) -> None:
     """Learn what happens to an invalid phone, in a list that has no other contact."""
     method = "importContacts"
     number = next((one.id for one in lists if one.name == _LIST), None)

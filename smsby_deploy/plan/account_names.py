@@ -16,7 +16,7 @@ from smsby_deploy.wording import closest, sentence
 
 if TYPE_CHECKING:
     from smsby_deploy.smsby.client import ReadClient
-    from smsby_deploy.smsby.parsers import Alphaname, SubscriberList
+    from smsby_deploy.smsby.parsers import AccountName
 
 SYSTEM_NAME = 0  # the id of the sender that every account has
 _MAX_DIGITS = 18  # of an id; more digits can only be a name
@@ -30,7 +30,7 @@ class Known:
     names: Mapping[int, str]
 
     @classmethod
-    def of(cls, items: Iterable[Alphaname | SubscriberList]) -> Known:
+    def of(cls, items: Iterable[AccountName]) -> Known:
         """Index `items`; names that a reader cannot distinguish are one name."""
         ids: dict[str, dict[int, None]] = {}
         names: dict[int, str] = {}

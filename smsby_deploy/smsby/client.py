@@ -13,12 +13,11 @@ from smsby_deploy.smsby.json_stream import KeepRow
 from smsby_deploy.smsby.methods import METHODS, check_params
 from smsby_deploy.smsby.parameters import CallStyle
 from smsby_deploy.smsby.parsers import (
-    Alphaname,
+    AccountName,
     Balance,
     KeepMailing,
     MailingList,
     MessageState,
-    SubscriberList,
     keep_all,
     mailing_id,
     mailing_name,
@@ -128,12 +127,12 @@ class ReadClient:
         """Return whether a message of createSmsMessage is approved."""
         return read_message_state(self._ask("checkSMSMessageStatus", {"message_id": message_id}).data)
 
-    def get_alphanames(self) -> tuple[Alphaname, ...]:
+    def get_alphanames(self) -> tuple[AccountName, ...]:
         """Return the sender names of the account."""
         answer = self._ask("getAlphanames", {})
         return tuple(read_alphanames(answer.data)) if answer.readable else ()
 
-    def get_subscriber_lists(self) -> tuple[SubscriberList, ...]:
+    def get_subscriber_lists(self) -> tuple[AccountName, ...]:
         """Return the contact lists of the account.
 
         sms.by documents a POST; if that is refused, a GET is tried.

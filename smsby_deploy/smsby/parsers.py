@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
-from itertools import starmap
 from typing import Any
 
 from smsby_deploy.smsby.response import (
@@ -81,16 +80,8 @@ class MailingList:
 
 
 @dataclass(frozen=True, slots=True)
-class Alphaname:
-    """A sender name of the account."""
-
-    id: int
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class SubscriberList:
-    """A contact list kept at sms.by."""
+class AccountName:
+    """A sender, or a contact list, of the account."""
 
     id: int
     name: str
@@ -201,7 +192,7 @@ def _read_mailing(number: int, name: str, row: dict[str, Any]) -> RemoteMailing:
     )
 
 
-def read_alphanames(data: Any) -> Iterator[Alphaname]:
+def read_alphanames(data: Any) -> Iterator[AccountName]:
     """Yield alphanames from a map id → name, from objects with both, or from a bare list.
 
     PHP writes a map whose only key is 0 as a list.
@@ -214,10 +205,10 @@ def read_alphanames(data: Any) -> Iterator[Alphaname]:
         data = {str(index): name for index, name in enumerate(data)}
     if not isinstance(data, dict) or _has_no_ids(data):
         raise unreadable("no alphanames")
-    yield from starmap(Alphaname, _all_named(data.items()))
+    yield from _all_named(data.items())
 
 
-def read_lists(data: Any) -> Iterator[SubscriberList]:
+def read_lists(data: Any) -> Iterator[AccountName]:
     """Yield contact lists from objects with an id and a name or title, or from a map id → name."""
     found = inner_value(data)
     if isinstance(unwrap(found), dict) and not _LIST_KEYS & unwrap(found).keys():
@@ -225,7 +216,7 @@ def read_lists(data: Any) -> Iterator[SubscriberList]:
     if isinstance(found, dict) and _has_no_ids(found):
         raise unreadable("no contact lists")
     rows = found.items() if isinstance(found, dict) else ((None, row) for row in rows_of(data))
-    yield from starmap(SubscriberList, _all_named(rows))
+    yield from _all_named(rows)
 
 
 def _has_no_ids(found: dict[Any, Any]) -> bool:
@@ -234,8 +225,8 @@ def _has_no_ids(found: dict[Any, Any]) -> bool:
     return bool(found) and not has_ids
 
 
-def _all_named(items: Iterable[tuple[Any, Any]]) -> Iterator[tuple[int, str]]:
-    """Yield id and name of each item that has both: an object, or an id as the key of a name.
+def _all_named(items: Iterable[tuple[Any, Any]]) -> Iterator[AccountName]:
+    """Yield each item that has both an id and a name: an object, or an id as the key of a name.
 
     Raises:
         ApiError: an object has no id; it may be the one that the caller is looking for.
@@ -248,7 +239,7 @@ def _all_named(items: Iterable[tuple[Any, Any]]) -> Iterator[tuple[int, str]]:
             if number is None:
                 raise unreadable("a name without an id")
         if number is not None and isinstance(name, str | int):
-            yield number, remove_controls(str(name))
+            yield AccountName(number, remove_controls(str(name)))
 
 
 def read_balance(data: Any) -> Balance:

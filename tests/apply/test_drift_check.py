@@ -11,7 +11,7 @@ import pytest
 from smsby_deploy.apply.drift_check import CLOCK_DIFFERENCE, DriftCheck
 from smsby_deploy.plan.account_names import AccountNames, Known
 from smsby_deploy.plan.drift import ReportedValues
-from smsby_deploy.smsby.parsers import Alphaname
+from smsby_deploy.smsby.parsers import AccountName
 from tests.apply.fake_dispatch import World
 from tests.apply.fake_smsby import Shop
 
@@ -22,7 +22,7 @@ def _check(shop: Shop, mailing: str = "") -> tuple[DriftCheck, World]:
     """Return a check on the virtual clock, for the mailing of `shop`."""
     shop.mailing(f"recipients: ['375290000001'], text: Hi{mailing}")
     world = World()
-    names = AccountNames(Known.of([Alphaname(0, "System name"), Alphaname(7, "MyShop")]))
+    names = AccountNames(Known.of([AccountName(0, "System name"), AccountName(7, "MyShop")]))
     context = replace(world.context, project=shop.load().project, names=names)
     world.context = context
     return DriftCheck(context), world

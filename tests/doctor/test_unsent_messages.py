@@ -11,7 +11,7 @@ import pytest
 from smsby_deploy.doctor.examination import Examination
 from smsby_deploy.doctor.unsent_messages import leave_rows
 from smsby_deploy.smsby.facts import FactName, Gap
-from smsby_deploy.smsby.parsers import SubscriberList
+from smsby_deploy.smsby.parsers import AccountName
 from smsby_deploy.smsby.response import Answer
 from smsby_deploy.texts.parts import measure_gsm
 from tests.apply.fake_smsby import EMPTY_LIST, error, ok
@@ -51,7 +51,7 @@ def test_unsent_messages_of_an_ordinary_account(look: Examination, transport: Us
 
 def test_existing_list_of_its_own_is_used_again(look: Examination, transport: UsualTransport) -> None:
     """doctor reuses its own list, and never a list of the shop."""
-    leave_rows(look, (SubscriberList(3, "Newsletter"), SubscriberList(5, _OURS)))
+    leave_rows(look, (AccountName(3, "Newsletter"), AccountName(5, _OURS)))
     assert not transport.named("createSubscriberList")
     assert [one["list_id"] for one in transport.named("importContacts")] == [5]
 
@@ -111,7 +111,7 @@ def test_phone_that_is_none(
 def test_list_that_cannot_be_made(look: Examination, transport: UsualTransport) -> None:
     """If no list can be created, no contacts are imported."""
     transport.script("createSubscriberList", error("limit exceeded"))
-    leave_rows(look, (SubscriberList(3, "Newsletter"),))
+    leave_rows(look, (AccountName(3, "Newsletter"),))
     assert fact_found(look, FactName.REFUSED_PHONE) is Gap.REFUSED
     assert not transport.named("importContacts")
 

@@ -13,7 +13,7 @@ from smsby_deploy.config.sources import ContactList, InlineRecipients
 from smsby_deploy.lock.records import NamedId
 from smsby_deploy.plan.account_names import NOT_ASKED, AccountNames, Known, find_name_problems, read_names
 from smsby_deploy.problems import Location
-from smsby_deploy.smsby.parsers import Alphaname, SubscriberList
+from smsby_deploy.smsby.parsers import AccountName
 
 _PLACE = Location("sale.yaml", 4, 5)
 
@@ -21,9 +21,9 @@ _PLACE = Location("sale.yaml", 4, 5)
 def _account(
     lists: list[tuple[int, str]] | None = None, alphanames: list[tuple[int, str]] | None = None
 ) -> AccountNames:
-    known_lists = [SubscriberList(*one) for one in lists or [(9, "Newsletter")]]
+    known_lists = [AccountName(*one) for one in lists or [(9, "Newsletter")]]
     return AccountNames(
-        Known.of([Alphaname(*one) for one in alphanames or [(7, "MyShop")]]), Known.of(known_lists)
+        Known.of([AccountName(*one) for one in alphanames or [(7, "MyShop")]]), Known.of(known_lists)
     )
 
 
@@ -33,13 +33,13 @@ class _Client:
     def __init__(self) -> None:
         self.asked: list[str] = []
 
-    def get_alphanames(self) -> tuple[Alphaname, ...]:
+    def get_alphanames(self) -> tuple[AccountName, ...]:
         self.asked.append("alphanames")
-        return (Alphaname(7, "MyShop"),)
+        return (AccountName(7, "MyShop"),)
 
-    def get_subscriber_lists(self) -> tuple[SubscriberList, ...]:
+    def get_subscriber_lists(self) -> tuple[AccountName, ...]:
         self.asked.append("lists")
-        return (SubscriberList(9, "Newsletter"),)
+        return (AccountName(9, "Newsletter"),)
 
 
 def _named_mailing(name: str = "vip", alphaname: str = "0", contact_list: str | None = None) -> Mailing:
@@ -144,7 +144,7 @@ def test_id_of_one_list_is_not_ambiguous(lists: list[tuple[int, str]], ref: str)
 )
 def test_resolved_id_is_the_only_meaning(lists: list[tuple[int, str]], ref: str) -> None:
     """An id is resolved exactly if only one list has it as id or name; anything else is an error."""
-    known = Known.of([SubscriberList(*one) for one in lists])
+    known = Known.of([AccountName(*one) for one in lists])
     account = AccountNames(None, known)
     meanings = {number for number, name in lists if name == ref or str(number) == ref}
     problems = [one.code for one in find_name_problems([_named_mailing(contact_list=ref)], account)]

@@ -32,7 +32,7 @@ from smsby_deploy.plan.model import ActionKind, ReasonCode
 from smsby_deploy.plan.remote_state import RemoteView, view_remote
 from smsby_deploy.plan.situation import Situation
 from smsby_deploy.problems import Location
-from smsby_deploy.smsby.parsers import Alphaname, RemoteMailing, SubscriberList
+from smsby_deploy.smsby.parsers import AccountName, RemoteMailing
 from tests.plan.situations import MARKS, NOW, A, D, P, R, U, make_desired, make_entry
 
 
@@ -783,8 +783,8 @@ _DESIRED = Desired(
     "sale/vip", 1, "bulk", "c", "a", _CHUNKS, AudienceCounts(25, 0, 0, 0, 25), 35, 19, 6, 2, None, Decimal("3.5")
 )  # fmt: skip
 _NAMES = AccountNames(
-    Known.of([Alphaname(7, "MyShop")]),
-    Known.of([SubscriberList(34, "Newsletter"), SubscriberList(35, "VIP")]),
+    Known.of([AccountName(7, "MyShop")]),
+    Known.of([AccountName(34, "Newsletter"), AccountName(35, "VIP")]),
 )
 
 

@@ -22,7 +22,7 @@ from smsby_deploy.plan.drift import (
 )
 from smsby_deploy.plan.remote_state import RemoteView
 from smsby_deploy.problems import Location
-from smsby_deploy.smsby.parsers import Alphaname, RemoteMailing
+from smsby_deploy.smsby.parsers import AccountName, RemoteMailing
 
 _AT = Location("sale.yaml", 4, 5)
 _WHEN = datetime(2026, 12, 1, 10, tzinfo=ZoneInfo("Europe/Minsk"))
@@ -133,7 +133,7 @@ def test_drift_skips_what_cannot_be_compared(
 
 def test_drift_of_a_sender_written_as_an_id() -> None:
     """A sender id is compared by its name at sms.by; the system sender, which has several, is not compared."""
-    names = AccountNames(Known.of([Alphaname(0, "System name"), Alphaname(1363, "MyShop")]))
+    names = AccountNames(Known.of([AccountName(0, "System name"), AccountName(1363, "MyShop")]))
     other = replace(_LISTED, alphaname="Kvetka")
     by_id, system = (replace(_MEANT, alphaname=ref).by(names) for ref in ("1363", "System name"))
     assert (_messages(_LISTED, by_id), _messages(other, system)) == ([], [])

@@ -15,7 +15,7 @@ from smsby_deploy.smsby.client import ReadClient
 from smsby_deploy.smsby.deliveries import Delivery
 from smsby_deploy.smsby.facts import NO_FACTS, AccountFacts, EmptyForm, Fact, FactName, FactState
 from smsby_deploy.smsby.methods import METHODS, Effect
-from smsby_deploy.smsby.parsers import Alphaname, Balance, MailingList, SubscriberList
+from smsby_deploy.smsby.parsers import AccountName, Balance, MailingList
 from smsby_deploy.smsby.response import (
     AwaitingModeration,
     DuplicateMessage,
@@ -462,7 +462,7 @@ def test_get_alphanames_reads_a_map_or_a_list(
 ) -> None:
     """Alphanames are read from a map or a list, as which PHP writes a map whose only key is 0."""
     wire.answers(Reply(200, data))
-    assert reader.get_alphanames() == tuple(Alphaname(*name) for name in names)
+    assert reader.get_alphanames() == tuple(AccountName(*name) for name in names)
 
 
 @pytest.mark.parametrize(
@@ -480,7 +480,7 @@ def test_get_alphanames_reads_a_map_or_a_list(
 def test_get_subscriber_lists_reads_several_shapes(wire: FakeServer, reader: ReadClient, data: Any) -> None:
     """Objects and a map are read alike."""
     wire.answers(Reply(200, data))
-    assert reader.get_subscriber_lists() == (SubscriberList(3434, "Newsletter"),)
+    assert reader.get_subscriber_lists() == (AccountName(3434, "Newsletter"),)
     (asked,) = wire.asked
     assert (asked.verb, asked.path) == ("POST", "/api/v2/getSubscriberLists")
 
@@ -503,7 +503,7 @@ def test_get_subscriber_lists_falls_back_to_get(wire: FakeServer, reader: ReadCl
     """If the documented POST refuses a token that a GET accepted, the contact lists are read by GET."""
     wire.answers(Reply(200, {"balance": 5}), reply, _LISTS, reply, Reply(400, {"error": "not this either"}))
     reader.get_balance()
-    assert reader.get_subscriber_lists() == (SubscriberList(3434, "Newsletter"),)
+    assert reader.get_subscriber_lists() == (AccountName(3434, "Newsletter"),)
     with pytest.raises(SmsbyDeployError) as caught:
         reader.get_subscriber_lists()
     assert "not this either" not in caught.value.message
