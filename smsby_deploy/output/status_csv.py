@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from itertools import chain, islice
 
@@ -57,7 +57,7 @@ def _rows(report: StatusReport, unmask: bool) -> Iterator[tuple[str, ...]]:
     for mailing in report.mailings:
         address, state = _safe_cell(mailing.address), _safe_cell(mailing.state)
         revision = str(mailing.revision)
-        parts: list[tuple[str, Collection[Missed]]] = [
+        parts: list[tuple[str, Iterable[Missed]]] = [
             (one.name, one.counts.missed) for one in mailing.details.variants
         ]
         for variant, rows in parts or [("", mailing.details.missed)]:
