@@ -17,7 +17,6 @@ from smsby_deploy.config.declarations import ApiSettings, Mailing
 from smsby_deploy.plan.chunks import hash_content
 from smsby_deploy.plan.contact_lists import UploadDigest, select_fields
 from smsby_deploy.plan.fingerprint import fingerprint, remote_name
-from smsby_deploy.plan.model import Action
 from smsby_deploy.recipients.audience import AudienceReport, read_audience
 from smsby_deploy.recipients.batch import Batch
 from smsby_deploy.recipients.phone_set import PhoneSet, number_phones
@@ -99,15 +98,17 @@ class ContactReader:
     """Reads the contacts of the mailings of one apply."""
 
     def __init__(self, context: ApplyContext) -> None:
+        self._context = context
         self._project = context.project
         self._opt_outs = context.opt_outs
 
-    def measure(self, mailing: Mailing, action: Action) -> Contacts:
+    def measure(self, mailing: Mailing) -> Contacts:
         """Return the current contacts: the planned audience minus the current opt-outs.
 
         Raises:
             FilesChanged: the audience differs from the plan, or the opt-outs cannot be read.
         """
+        action = self._context.action_of(mailing)
         suppressed = self._opt_outs.current(action.capped, between=0)
         left_out = tuple(place for chunk in action.chunks for place in opted_out_places(chunk.opted_out))
         digest, batch_digests = self._empty_digest(mailing), []

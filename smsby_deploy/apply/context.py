@@ -18,7 +18,7 @@ from smsby_deploy.config.project_loader import LoadedProject
 from smsby_deploy.lock.binding import Binding
 from smsby_deploy.lock.store import LockStore
 from smsby_deploy.plan.account_names import AccountNames
-from smsby_deploy.plan.model import Plan
+from smsby_deploy.plan.model import Action, Plan
 from smsby_deploy.smsby.send_client import SendClient
 
 _NAMED = 3  # addresses in a line
@@ -126,3 +126,7 @@ class ApplyContext:
     opt_outs: OptOutWatch  # made before the plan
     say: Callable[[Event], None]
     advance: Callable[[int], None]
+
+    def action_of(self, mailing: Mailing) -> Action:
+        """Return what the plan does with a mailing."""
+        return self.runs[mailing.address].action

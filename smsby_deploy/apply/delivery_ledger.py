@@ -28,7 +28,6 @@ from smsby_deploy.lock.records import ChunkRecord, ChunkState
 from smsby_deploy.plan.chunks import Chunk
 from smsby_deploy.plan.drift import CLOCK_DIFFERENCE
 from smsby_deploy.plan.fingerprint import read_remote_name, remote_name
-from smsby_deploy.plan.model import Action
 from smsby_deploy.plan.remote_state import RemoteView
 from smsby_deploy.smsby.client import ReadClient
 from smsby_deploy.smsby.outcome import Outcome, OutcomeKind
@@ -236,7 +235,7 @@ class MessageFactory:
         self._client = context.client
         self._dispatcher = dispatcher
 
-    def make(self, mailing: Mailing, action: Action, chunk: Chunk, time: datetime | None) -> Outcome:
+    def make(self, mailing: Mailing, chunk: Chunk, time: datetime | None) -> Outcome:
         """Call createSmsMessage until it is accepted or rejected.
 
         A rejection may name an existing message.
@@ -247,7 +246,8 @@ class MessageFactory:
         Raises:
             StopSending: sms.by did not answer, refused the token, or asked to wait longer than a minute.
         """
-        project, count = self._context.project, len(action.chunks)
+        project, action = self._context.project, self._context.action_of(mailing)
+        count = len(action.chunks)
         name = remote_name(
             project.scope, mailing.address, mailing.revision, chunk.index, count, chunk.fingerprint
         )

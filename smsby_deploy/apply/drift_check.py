@@ -18,7 +18,6 @@ from smsby_deploy.plan.drift import (
     ReportedValues,
     compare_values,
 )
-from smsby_deploy.plan.model import Action
 from smsby_deploy.wording import join_sentences, sentence
 
 
@@ -33,7 +32,6 @@ class DriftCheck:
         self,
         what: str,
         mailing: Mailing,
-        action: Action,
         answers: Sequence[ReportedValues],
         *,
         parts: int | None,
@@ -48,7 +46,7 @@ class DriftCheck:
             parts: the reviewed number of parts; None if unknown.
             recipients: how many recipients it must have; None if unknown.
         """
-        intended = replace(self._intended(mailing, action, answers), parts=parts)
+        intended = replace(self._intended(mailing, answers), parts=parts)
         found = dict.fromkeys(
             difference for answer in answers for difference in compare_values(intended, recipients, answer)
         )
@@ -69,14 +67,13 @@ class DriftCheck:
             self._warned.add(line)
             self._context.say(Event("REMOTE_DIFFERS", line, (address,), is_warning=True))
 
-    def _intended(
-        self, mailing: Mailing, action: Action, answers: Sequence[ReportedValues]
-    ) -> IntendedValues:
+    def _intended(self, mailing: Mailing, answers: Sequence[ReportedValues]) -> IntendedValues:
         """Return what was reviewed.
 
         For a mailing sent at once, or late if that is allowed, any time that is not in the future is right.
         """
         now = self._context.clock.now().astimezone(self._context.project.api.account_zone)
+        action = self._context.action_of(mailing)
         is_as_written = all(answer.alphaname in (None, "", action.alphaname) for answer in answers)
         return IntendedValues(
             mailing.address,

@@ -41,18 +41,16 @@ Review = Callable[[], ExpectedList]
 class DraftRequest(SendRequest):
     """sendSmsList: creates the draft of a mailing."""
 
-    def __init__(
-        self, context: ApplyContext, mailing: Mailing, action: Action, list_id: int, message: str
-    ) -> None:
+    def __init__(self, context: ApplyContext, mailing: Mailing, list_id: int, message: str) -> None:
         super().__init__([(mailing.address, 0)], step="draft")
         self._message = message
         self._context = context
         self._mailing = mailing
-        self._action = action
         self._list_id = list_id
 
     def prepare(self) -> PreparedSend:
-        context, mailing, action = self._context, self._mailing, self._action
+        context, mailing = self._context, self._mailing
+        action = context.action_of(mailing)
         now = context.clock.now()
         zone = context.project.api.account_zone
         time = (mailing.time_on_wire(now) or next_minute(now)).astimezone(zone)
@@ -136,9 +134,7 @@ class ListSender:
         self._guardrails = guardrails
         self._check = DriftCheck(context)
 
-    def send(
-        self, mailing: Mailing, action: Action, filled: int | None = None, review: Review | None = None
-    ) -> None:
+    def send(self, mailing: Mailing, filled: int | None = None, review: Review | None = None) -> None:
         """Create the draft if there is none, and confirm it.
 
         Only the planned list was reviewed, even if another list has its name by now.
@@ -157,11 +153,12 @@ class ListSender:
             # Its confirmation was lost in an earlier run: a listed DRAFT counts after reconcile_seconds.
             self._reconciler.look_for([(mailing.address, 0)])
         is_new = self._state(mailing) in SURELY_NOT_SENT
+        action = run.action
         list_id = action.contact_list.id if action.contact_list is not None else filled
         if is_new:
             assert list_id is not None  # a plan with a list that is not resolved has errors
             message = _planned_text(mailing, action)
-            self._dispatcher.send(DraftRequest(self._context, mailing, action, list_id, message))
+            self._dispatcher.send(DraftRequest(self._context, mailing, list_id, message))
         elif action.action is ActionKind.CREATE and self._state(mailing) is ChunkState.DRAFT:
             # Another checkout made it, perhaps for another list of this name.
             why = sentence("sms.by now lists a draft of it that this run did not make")
@@ -239,9 +236,9 @@ class ListSender:
             count = listed.count_phones if info.recipients is None else None
             answers.append(ReportedValues(listed.d_schedule, count, listed.alphaname))
         recipients = info.recipients if expected is None else expected.recipients
-        parts, action = count_list_parts(mailing, recipients), self._context.runs[mailing.address].action
+        parts = count_list_parts(mailing, recipients)
         what = sentence("draft {id}", id=draft.id)
-        return self._check.objection(what, mailing, action, answers, parts=parts, recipients=recipients)
+        return self._check.objection(what, mailing, answers, parts=parts, recipients=recipients)
 
     def _listed_draft(self, address: str, message_id: int) -> RemoteMailing | None:
         """Look for the draft in the remote list for up to `reconcile_seconds`.

@@ -276,11 +276,11 @@ class _ApplyRun:
         run = self._context.runs[mailing.address]
         try:
             if isinstance(mailing.audience, ContactList):
-                self._lists.send(mailing, run.action)
+                self._lists.send(mailing)
             elif mailing.upload:
-                self._uploads.send(mailing, run.action)
+                self._uploads.send(mailing)
             else:
-                self._singles.send(mailing, run.action)
+                self._singles.send(mailing)
         except FilesChanged as error:
             error.stop(run)
 

@@ -10,7 +10,6 @@ from smsby_deploy.config.declarations import Mailing
 from smsby_deploy.lock.phone_states import PhoneState, PhoneStates
 from smsby_deploy.lock.records import ChunkRecord, ChunkState
 from smsby_deploy.plan.chunks import Chunk, ChunkReport, stream_chunks
-from smsby_deploy.plan.model import Action
 from smsby_deploy.recipients.suppression import leave_out, opted_out_places
 from smsby_deploy.texts.compiler import compile_mailing
 from smsby_deploy.wording import sentence
@@ -25,17 +24,19 @@ class SingleChunks:
     """Reads the planned chunks of single mailings, and records the states of their phones."""
 
     def __init__(self, context: ApplyContext) -> None:
+        self._context = context
         self._project = context.project
         self._opt_outs = context.opt_outs
         self._recorder = context.recorder
 
-    def read(self, mailing: Mailing, action: Action) -> list[Chunk]:
+    def read(self, mailing: Mailing) -> list[Chunk]:
         """Return the chunks as planned.
 
         Raises:
             FilesChanged: they differ from the plan, or the opt-outs cannot be read.
         """
         template = compile_mailing(mailing)
+        action = self._context.action_of(mailing)
         suppressed = self._opt_outs.current(action.capped)
         chunks = list(stream_chunks(self._project, mailing, template, suppressed, ChunkReport()))
         if [chunk.digest for chunk in chunks] != [chunk.digest for chunk in action.chunks]:

@@ -57,7 +57,7 @@ class SingleReconciler:
             SmsbyUnavailable, ApiError: sms.by could not be asked; nothing was recorded.
         """
         try:
-            chunks, opt_outs = self._chunks.read(mailing, action), self._opt_outs.current()
+            chunks, opt_outs = self._chunks.read(mailing), self._opt_outs.current()
         except FilesChanged:
             chunks, opt_outs = [], PhoneSet()  # without the phones, all of it is unknown
         found = [self._ledger.deliveries(remote.ids.get(chunk.fingerprint, [])) for chunk in chunks]
@@ -82,7 +82,7 @@ class SingleReconciler:
         if entry.fingerprints != action.fingerprints:
             return  # the files changed, so the phones of the recorded chunks are unknown
         try:
-            chunks = self._chunks.read(mailing, action)
+            chunks = self._chunks.read(mailing)
         except FilesChanged:
             return
         comparisons = [

@@ -35,7 +35,7 @@ from smsby_deploy.lock.phone_states import NO_PROOF, UNSENT, PhoneState, PhoneSt
 from smsby_deploy.lock.records import DONE, ChunkState
 from smsby_deploy.plan.chunks import Chunk
 from smsby_deploy.plan.drift import ReportedValues
-from smsby_deploy.plan.model import Action, ReasonCode, with_code
+from smsby_deploy.plan.model import ReasonCode, with_code
 from smsby_deploy.smsby.outcome import Outcome, OutcomeKind
 from smsby_deploy.smsby.parsers import read_message_state
 from smsby_deploy.smsby.retry import poll
@@ -133,7 +133,7 @@ class SingleSender:
         self._factory = MessageFactory(context, dispatcher)
         self._check = DriftCheck(context)
 
-    def send(self, mailing: Mailing, action: Action) -> None:
+    def send(self, mailing: Mailing) -> None:
         """Create the missing messages, wait for their approval, and send them.
 
         They are sent only to phones that certainly did not get them.
@@ -145,7 +145,7 @@ class SingleSender:
         run = self._context.runs[mailing.address]
         time = mailing.time_on_wire(self._context.clock.now())
         sending = _Sending(mailing, run, time)
-        chunks = self._open_chunks(mailing, self._chunks.read(mailing, action))
+        chunks = self._open_chunks(mailing, self._chunks.read(mailing))
         for chunk in chunks:
             self._prepare(sending, chunk)
             if run.is_stopped:
@@ -190,7 +190,7 @@ class SingleSender:
         """Stop the mailing if a message, as sms.by reports it, differs from the review."""
         run, parts = sending.run, measure_text(chunk.text).parts if chunk.text else None
         what = sentence("message {id}", id=message_id)
-        objection = self._check.objection(what, sending.mailing, run.action, answers, parts=parts)
+        objection = self._check.objection(what, sending.mailing, answers, parts=parts)
         if objection:
             run.stop(sentence("not sent: {why}", why=objection), ExitCode.REFUSED)
 
@@ -215,7 +215,7 @@ class SingleSender:
             if states != record.phones:
                 self._chunks.record(mailing, chunk, states)
             return
-        outcome = self._factory.make(mailing, sending.run.action, chunk, sending.time)
+        outcome = self._factory.make(mailing, chunk, sending.time)
         if outcome.kind is OutcomeKind.ACCEPTED:
             self._use_new(sending, chunk, states, outcome)
         elif outcome.message_id is None:

@@ -22,7 +22,7 @@ from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.records import SURELY_NOT_SENT, ChunkState, Entry, UploadRecord
 from smsby_deploy.plan.collision_reasons import find_collision
 from smsby_deploy.plan.fingerprint import read_remote_name
-from smsby_deploy.plan.model import Action, ReasonCode, with_code
+from smsby_deploy.plan.model import ReasonCode, with_code
 from smsby_deploy.plan.reasons import opted_out_since_draft
 from smsby_deploy.wording import sentence
 
@@ -61,7 +61,7 @@ class UploadSender:
         self._reader = ContactReader(context)
         self._filler = ListFiller(context, dispatcher, self._reader)
 
-    def send(self, mailing: Mailing, action: Action) -> None:
+    def send(self, mailing: Mailing) -> None:
         """Fill the list and create a draft unless there is one, then confirm the draft.
 
         Raises:
@@ -70,10 +70,10 @@ class UploadSender:
         """
         list_id = None  # not needed if there is a draft
         if self._recorder.chunk(_ref(mailing)).state in SURELY_NOT_SENT:
-            list_id = self._fill(mailing, action)
-            if list_id is None or not self._may_draft(mailing, action):
+            list_id = self._fill(mailing)
+            if list_id is None or not self._may_draft(mailing):
                 return
-        self._lists.send(mailing, action, list_id, lambda: self._review(mailing, action))
+        self._lists.send(mailing, list_id, lambda: self._review(mailing))
         if self._recorder.chunk(_ref(mailing)).state is ChunkState.REJECTED:
             self._recorder.note_upload(_ref(mailing), UploadRecord(self._upload(mailing).digest))
 
@@ -82,10 +82,10 @@ class UploadSender:
 
     # --- the list --------------------------------------------------------------------------------------------------
 
-    def _fill(self, mailing: Mailing, action: Action) -> int | None:
+    def _fill(self, mailing: Mailing) -> int | None:
         """Return the id of the filled list; None if nothing is to be sent to it in this run."""
         try:
-            return self._fill_until_current(mailing, action)
+            return self._fill_until_current(mailing)
         except UploadRejected as rejected:
             # The recorded list may be the cause, so the next apply looks for the list again or creates another.
             upload = replace(self._upload(mailing), list_id=None, uploaded=0, invalid=0)
@@ -94,13 +94,13 @@ class UploadSender:
             self._runs[mailing.address].reject(str(rejected))
             return None
 
-    def _fill_until_current(self, mailing: Mailing, action: Action) -> int | None:
+    def _fill_until_current(self, mailing: Mailing) -> int | None:
         """Fill lists until no recipient opts out during the upload.
 
         Contacts cannot be removed from a list.
         """
         for _ in range(_MAX_LISTS):
-            contacts = self._reader.measure(mailing, action)
+            contacts = self._reader.measure(mailing)
             if not contacts.count:
                 self._recorder.note(_ref(mailing), ChunkState.SUPPRESSED, recipients=0)
                 return None
@@ -115,7 +115,7 @@ class UploadSender:
                         total=contacts.count,
                     )
                 )
-            if self._reader.measure(mailing, action).digest == contacts.digest:
+            if self._reader.measure(mailing).digest == contacts.digest:
                 self._recorder.note(_ref(mailing), ChunkState.PENDING, recipients=recipients)
                 return upload.list_id
             line = f"{mailing.address}: opt-outs have changed: creating another list"
@@ -133,12 +133,12 @@ class UploadSender:
             return replace(upload, uploaded=0, invalid=0)  # so that the lines are reported again
         return upload
 
-    def _may_draft(self, mailing: Mailing, action: Action) -> bool:
+    def _may_draft(self, mailing: Mailing) -> bool:
         """Whether the mailing may still be drafted, because filling the list may have taken long.
 
         Whether it is too late by now is checked for every request (TimeLimits).
         """
-        marks = action.fingerprints
+        marks = self._context.action_of(mailing).fingerprints
         remote = self._reconciler.read_before_sending()
         run = self._runs[mailing.address]
         now = self._context.clock.now().astimezone(mailing.zone)
@@ -156,13 +156,13 @@ class UploadSender:
 
     # --- the draft -------------------------------------------------------------------------------------------------
 
-    def _review(self, mailing: Mailing, action: Action) -> ExpectedList:
+    def _review(self, mailing: Mailing) -> ExpectedList:
         """Return the recipients that the draft must have, and any reason not to confirm it.
 
         Raises:
             FilesChanged: as ContactReader.measure.
         """
-        contacts = self._reader.measure(mailing, action)
+        contacts = self._reader.measure(mailing)
         upload, objection = self._upload(mailing), ""
         if not upload.digest:
             list_id = self._find_only_list(contacts)
@@ -175,7 +175,8 @@ class UploadSender:
         elif upload.digest != contacts.digest:
             objection = with_code(ReasonCode.CHANGED, opted_out_since_draft(mailing.revision))
         recipients = contacts.count - upload.invalid
-        return ExpectedList(recipients, action.cost or Decimal(0), objection, must_be_counted=upload.found)
+        cost = self._context.action_of(mailing).cost or Decimal(0)
+        return ExpectedList(recipients, cost, objection, must_be_counted=upload.found)
 
     def _find_only_list(self, contacts: Contacts) -> int | None:
         """Return the list of these contacts if it is the only one of this revision."""

@@ -11,7 +11,6 @@ from smsby_deploy.apply.contact_reader import ContactReader, batch_size
 from smsby_deploy.apply.mailing_run import FilesChanged
 from smsby_deploy.apply.opt_out_watch import OptOutWatch
 from smsby_deploy.config.declarations import ApiSettings, Mailing
-from smsby_deploy.plan.model import Action
 from smsby_deploy.plan.planner import make_plan
 from smsby_deploy.recipients.audience import AudienceReport, read_audience
 from smsby_deploy.recipients.phone_set import PhoneSet
@@ -52,20 +51,22 @@ def write_recipients(shop: Shop, phones: list[str]) -> None:
     shop.write("recipients.csv", "phone,name\n" + "".join(f"{phone},Anna\n" for phone in phones))
 
 
-def planned(shop: Shop) -> tuple[ContactReader, Mailing, Action]:
+def planned(shop: Shop) -> tuple[ContactReader, Mailing]:
     loaded = shop.load()
     plan = make_plan(
         loaded, select=(), client=None, account=None, lock=shop.lock(), clock=shop.clock, new_id="p"
     )
     watch = OptOutWatch(loaded.project, shop.clock)
-    context: Any = SimpleNamespace(project=loaded.project, opt_outs=watch)
-    return ContactReader(context), loaded.project.mailings[0], plan.actions[0]
+    context: Any = SimpleNamespace(
+        project=loaded.project, opt_outs=watch, action_of=lambda mailing: plan.decided[0]
+    )
+    return ContactReader(context), loaded.project.mailings[0]
 
 
 def test_contact_batches_leave_out_opt_outs(staff: Shop) -> None:
     """The batches have all contacts except the opt-out, in order, with their lines in the file."""
-    reader, mailing, action = planned(staff)
-    contacts = reader.measure(mailing, action)
+    reader, mailing = planned(staff)
+    contacts = reader.measure(mailing)
     batches = list(reader.batches(mailing, contacts, 0))
     assert contacts.count == 4
     assert [row for batch in batches for row in batch.rows] == [
@@ -76,8 +77,8 @@ def test_contact_batches_leave_out_opt_outs(staff: Shop) -> None:
 
 def test_contact_batches_skip_what_is_uploaded(staff: Shop) -> None:
     """After an interruption the batches start after the contacts that are already in the list."""
-    reader, mailing, action = planned(staff)
-    (batch,) = reader.batches(mailing, reader.measure(mailing, action), 3)
+    reader, mailing = planned(staff)
+    (batch,) = reader.batches(mailing, reader.measure(mailing), 3)
     assert (batch.first, [row[0] for row in batch.rows]) == (3, [FIVE_PHONES[4]])
 
 
@@ -88,8 +89,8 @@ def test_contact_batches_are_filled_across_reads(shop: Shop) -> None:
     shop.write("out.csv", "phone\n" + "".join(f"{phone}\n" for phone in phones[::10]))
     write_recipients(shop, phones)
     shop.mailing("upload: true, recipients: {file: recipients.csv}, text: Closed")
-    reader, mailing, action = planned(shop)
-    contacts = reader.measure(mailing, action)
+    reader, mailing = planned(shop)
+    contacts = reader.measure(mailing)
     batches = list(reader.batches(mailing, contacts, 0))
     assert [(batch.first, len(batch.rows)) for batch in batches] == [
         (0, 500),
@@ -115,9 +116,9 @@ def test_contacts_of_a_longer_file(shop: Shop) -> None:
     assert len(reads) > 2
     gone = [phones[place] for place in (0, reads[0] - 1, reads[0], reads[0] + reads[1] + 7, 6999)]
     shop.write("out.csv", "phone\n" + "".join(f"{phone}\n" for phone in gone))
-    reader, mailing, action = planned(shop)
+    reader, mailing = planned(shop)
     shop.write("out.csv", f"phone\n{phones[1]}\n")
-    contacts = reader.measure(mailing, action)
+    contacts = reader.measure(mailing)
     batches = list(reader.batches(mailing, contacts, 0))
     left_out = {*gone, phones[1]}
     uploaded = [row[0] for batch in batches for row in batch.rows]
@@ -130,20 +131,20 @@ def test_contacts_of_a_longer_file(shop: Shop) -> None:
 
 def test_contact_batches_refuse_changed_files(staff: Shop) -> None:
     """Recipients that differ from the planned or measured ones are never yielded."""
-    reader, mailing, action = planned(staff)
-    contacts = reader.measure(mailing, action)
+    reader, mailing = planned(staff)
+    contacts = reader.measure(mailing)
     write_recipients(staff, [PHONES[6], *FIVE_PHONES[1:]])
     with pytest.raises(FilesChanged, match="while it was being sent"):
-        reader.measure(mailing, action)
+        reader.measure(mailing)
     with pytest.raises(FilesChanged, match="while its list was uploaded"):
         next(reader.batches(mailing, contacts, 0))
 
 
 def test_list_name_differs_for_every_audience(staff: Shop) -> None:
     """An opt-out changes the name of the list, so a list with other contacts is never used."""
-    reader, mailing, action = planned(staff)
-    before = reader.measure(mailing, action).list_name
+    reader, mailing = planned(staff)
+    before = reader.measure(mailing).list_name
     staff.write("out.csv", f"phone\n{FIVE_PHONES[2]}\n")
-    after = reader.measure(mailing, action).list_name
+    after = reader.measure(mailing).list_name
     assert before != after
     assert before.startswith("sale/staff shop#")

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from smsby_deploy.apply.drift_check import CLOCK_DIFFERENCE, DriftCheck
+from smsby_deploy.apply.mailing_run import MailingRun
+from smsby_deploy.config.declarations import Mailing
 from smsby_deploy.plan.account_names import AccountNames, Known
 from smsby_deploy.plan.drift import ReportedValues
 from smsby_deploy.smsby.parsers import AccountName
@@ -18,23 +20,21 @@ from tests.apply.fake_smsby import Shop
 _NOTHING = ReportedValues(None, None, None)
 
 
-def _check(shop: Shop, mailing: str = "") -> tuple[DriftCheck, World]:
-    """Return a check on the virtual clock, for the mailing of `shop`."""
+def _check(shop: Shop, mailing: str = "", **sender: Any) -> tuple[DriftCheck, World, Mailing]:
+    """Return a check on the virtual clock, and the mailing of `shop`, planned with this `sender`."""
     shop.mailing(f"recipients: ['375290000001'], text: Hi{mailing}")
-    world = World()
+    world, project = World(), shop.load().project
+    (run,), (one,) = world.context.runs.values(), project.mailings
+    runs = {one.address: MailingRun(replace(run.action, **sender), 1)}
     names = AccountNames(Known.of([AccountName(0, "System name"), AccountName(7, "MyShop")]))
-    context = replace(world.context, project=shop.load().project, names=names)
-    world.context = context
-    return DriftCheck(context), world
+    return DriftCheck(replace(world.context, project=project, runs=runs, names=names)), world, one
 
 
 def _objection(
     shop: Shop, *answers: ReportedValues, mailing: str = "", parts: int | None = 2, **sender: Any
 ) -> str:
-    check, world = _check(shop, mailing)
-    (action,) = [run.action for run in world.context.runs.values()]
-    (one,) = world.context.project.mailings
-    return check.objection("message 5", one, replace(action, **sender), answers, parts=parts)
+    check, _, one = _check(shop, mailing, **sender)
+    return check.objection("message 5", one, answers, parts=parts)
 
 
 def test_drift_check_of_what_is_not_reported(shop: Shop) -> None:
@@ -54,11 +54,10 @@ def test_drift_check_names_values_and_ways_out(shop: Shop) -> None:
 
 def test_drift_check_warns_once_of_fewer_parts(shop: Shop) -> None:
     """Fewer parts are one warning, and no objection."""
-    check, world = _check(shop)
-    (run,), (mailing,) = world.context.runs.values(), world.context.project.mailings
+    check, world, mailing = _check(shop)
     fewer = ReportedValues(None, None, None, 1)
-    assert check.objection("message 5", mailing, run.action, [fewer, fewer], parts=2) == ""
-    assert check.objection("message 5", mailing, run.action, [fewer], parts=2) == ""
+    assert check.objection("message 5", mailing, [fewer, fewer], parts=2) == ""
+    assert check.objection("message 5", mailing, [fewer], parts=2) == ""
     (event,) = world.events
     assert event.is_warning
     assert event.line == "sale/staff: message 5: parts: intended 2, sms.by reports 1"
