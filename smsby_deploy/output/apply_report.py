@@ -98,12 +98,11 @@ def write_apply(
     words = [t.name(outcome_of(mailing, scheduled)) for mailing in result.mailings]
     width = max((_OUTCOME_WIDTH, *map(len, words)))
     # The counts come before the addresses, so that a long address does not move them.
-    skipped = [
-        one
+    idle = {
+        one.address
         for one in result.mailings
         if one.outcome is MailingOutcome.SKIPPED and not (one.error or one.waits)
-    ]
-    idle = {one.address for one in skipped}
+    }
     for mailing, word in zip(result.mailings, words, strict=True):
         if mailing.address in idle and len(idle) > 1:
             continue
@@ -173,14 +172,15 @@ def next_step_lines(
 def _hold_lines(result: ApplyResult) -> dict[str, str]:
     """When each mailing that was approved for later is handed over, by address."""
     windows = {action.address: action.window for action in result.plan.decided if action.window is not None}
-    held = (mailing.address for mailing in result.mailings if mailing.outcome is MailingOutcome.HELD)
-    lines: dict[str, str] = {}
-    for address in held:
-        opens, closes = windows[address]
-        lines[address] = sentence(
-            "`apply --due` hands it over between {opens} and {closes}", opens=opens, closes=closes
+    return {
+        one.address: sentence(
+            "`apply --due` hands it over between {opens} and {closes}",
+            opens=windows[one.address].opens,
+            closes=windows[one.address].closes,
         )
-    return lines
+        for one in result.mailings
+        if one.outcome is MailingOutcome.HELD
+    }
 
 
 def outcome_of(mailing: MailingResult, scheduled: Container[str]) -> StrEnum:
