@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from jsonschema_rs import Validator
 
 _PACKAGE = Path(__file__).resolve().parent
 
@@ -24,6 +27,27 @@ def schema_file(name: str) -> Path:
 def load_schema(name: str) -> Any:
     """Return the JSON Schema `name`, decoded."""
     return json.loads(schema_file(name).read_text(encoding="utf-8"))
+
+
+def compile_schema(schema: Any) -> Validator:
+    """Return a validator that also checks formats, such as that of a time."""
+    from jsonschema_rs import Draft202012Validator
+
+    return Draft202012Validator(schema, validate_formats=True)
+
+
+@cache
+def schema_validator(name: str) -> Validator:
+    """Return the validator of the JSON Schema `name`."""
+    return compile_schema(load_schema(name))
+
+
+def is_valid(validator: Validator, document: Any) -> bool:
+    """Whether a document is valid; one that JSON cannot represent, such as 1e999, is not."""
+    try:
+        return validator.is_valid(document)
+    except (ValueError, RecursionError, OverflowError):
+        return False
 
 
 def catalog_file(language: str) -> Path:

@@ -12,7 +12,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from smsby_deploy.errors import LockDamaged
-from smsby_deploy.resources import load_schema
+from smsby_deploy.resources import compile_schema, is_valid, load_schema, schema_validator
 from smsby_deploy.wording import remove_controls
 
 if TYPE_CHECKING:
@@ -57,11 +57,11 @@ def check_archived(line: Any) -> None:
 
 
 def check_plan(document: Any) -> None:
-    _check(_validator("plan"), document)
+    _check(schema_validator("plan"), document)
 
 
 def check_approval(document: Any) -> None:
-    _check(_validator("approval"), document)
+    _check(schema_validator("approval"), document)
 
 
 def check_rescue(document: Any) -> None:
@@ -70,7 +70,7 @@ def check_rescue(document: Any) -> None:
 
 def is_event(event: Any) -> bool:
     """Whether a line of a journal is valid for its kind."""
-    return _is_valid(_entries_validator(), {"events": [event]})
+    return is_valid(_entries_validator(), {"events": [event]})
 
 
 def check_events(events: list[Any]) -> None:
@@ -92,7 +92,7 @@ def storable(name: str, value: str) -> str:
 
 
 def _check(validator: Validator, document: Any) -> None:
-    if _is_valid(validator, document):
+    if is_valid(validator, document):
         return
     try:
         error = next(iter(validator.iter_errors(document)), None)
@@ -103,13 +103,6 @@ def _check(validator: Validator, document: Any) -> None:
     rules = list(error.schema_path)
     kind = UnknownContent if rules[-1] in _OPEN else ValueError
     raise kind(_explain(list(error.instance_path), rules))
-
-
-def _is_valid(validator: Validator, document: Any) -> bool:
-    try:
-        return validator.is_valid(document)
-    except (ValueError, RecursionError, OverflowError):  # values that JSON cannot represent, such as 1e999
-        return False
 
 
 def _explain(path: list[Any], rules: list[Any]) -> str:
@@ -134,22 +127,11 @@ def _keys_of(schema: Any) -> Iterator[str]:
             yield from _keys_of(part)
 
 
-def _compile(schema: Any) -> Validator:
-    from jsonschema_rs import Draft202012Validator
-
-    return Draft202012Validator(schema, validate_formats=True)
-
-
-@cache
-def _validator(name: str) -> Validator:
-    return _compile(load_schema(name))
-
-
 @cache
 def _lock_validator() -> Validator:
     """Return the validator of a lock, without its mailings."""
     lock = load_schema("lock")
-    return _compile({**lock, "properties": {**lock["properties"], "mailings": {"type": "object"}}})
+    return compile_schema({**lock, "properties": {**lock["properties"], "mailings": {"type": "object"}}})
 
 
 @cache
@@ -160,7 +142,7 @@ def _entries_validator() -> Validator:
     """
     mailings = load_schema("lock")["properties"]["mailings"]
     properties = {"mailings": mailings, "events": {"type": "array", "items": _event_schema()}}
-    return _compile(_with_definitions({"properties": properties}))
+    return compile_schema(_with_definitions({"properties": properties}))
 
 
 @cache
@@ -181,7 +163,7 @@ def _rescue_validator() -> Validator:
         "required": [*keys, "results"],
         "properties": {**keys, "results": {"type": "array", "items": result}},
     }
-    return _compile(_with_definitions(schema))
+    return compile_schema(_with_definitions(schema))
 
 
 @cache
@@ -204,7 +186,7 @@ def _archived_validator() -> Validator:
         "additionalProperties": False,
         "properties": properties,
     }
-    return _compile(_with_definitions(schema))
+    return compile_schema(_with_definitions(schema))
 
 
 def _with_definitions(schema: dict[str, Any]) -> dict[str, Any]:

@@ -12,18 +12,14 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
-from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from smsby_deploy.errors import FilesInvalid, SmsbyDeployError
 from smsby_deploy.files import refuse_link, write_file
 from smsby_deploy.problems import Location, Problem, Severity
-from smsby_deploy.resources import load_schema
+from smsby_deploy.resources import is_valid, schema_validator
 from smsby_deploy.wording import sentence
-
-if TYPE_CHECKING:
-    from jsonschema_rs import Validator
 
 OLD_AFTER = timedelta(days=90)
 _FORMAT, _VERSION = "smsby-facts", 1
@@ -343,25 +339,13 @@ def _read_document(path: Path) -> Any:
 
 
 def _check(path: Path, document: Any) -> None:
-    try:
-        if _validator().is_valid(document):
-            return
-    except (ValueError, RecursionError, OverflowError):  # what JSON cannot hold, such as 1e999
-        pass
-    raise _invalid(path, sentence("does not match schema/facts.schema.json"))
+    if not is_valid(schema_validator("facts"), document):
+        raise _invalid(path, sentence("does not match schema/facts.schema.json"))
 
 
 def _invalid(path: Path, why: str) -> FilesInvalid:
     message = sentence("{why}; restore it from git, or delete it and run `smsby-deploy doctor`", why=why)
     return FilesInvalid([Problem(Severity.ERROR, "FACTS", message, None, Location(path.name, 1))])
-
-
-@cache
-def _validator() -> Validator:
-    from jsonschema_rs import Draft202012Validator
-
-    schema = load_schema("facts")
-    return Draft202012Validator(schema, validate_formats=True)
 
 
 def _read_fact(name: str, document: Mapping[str, Any]) -> Fact:
