@@ -54,12 +54,20 @@ def collision(here: Situation) -> str:
 def find_collision(
     address: str, revision: int, fingerprints: Sequence[str], remote: RemoteView | None, now: datetime
 ) -> str:
-    """Say which other mailing sms.by lists under this address and revision; empty if none.
+    """Say which other mailing sms.by lists under this address and revision, or a higher one.
 
-    Times are shown in the zone of `now`.
+    Empty if there is none. Times are shown in the zone of `now`.
     """
     if remote is None:
         return ""
+    if later := remote.find_later(address, revision):
+        return sentence(
+            "sms.by has revision {last} of it, the file says {revision}: restore the lock, or {again}",
+            last=later[0],
+            revision=revision,
+            again=delete_ahead(later[1], now)
+            or sentence("raise `revision` above {last} to send it again", last=later[0]),
+        )
     others = remote.other_fingerprints(address, revision, frozenset(fingerprints))
     listed = [remote.by_fingerprint[mark] for mark in others]
     ids = [str(one.id) for one in listed]

@@ -97,11 +97,12 @@ class RemoteView:
         A lower revision counts only as long as it is not gone.
         """
         own, _, environment = self.scope.partition("~")
-        for revision in range(desired.revision, max(0, desired.revision - 1 - LOOKED_BACK), -1):
+        last = desired.revision + LOOKED_BACK
+        for revision in range(last, max(0, desired.revision - 1 - LOOKED_BACK), -1):
             for name, listed in self.foreign.get((desired.address, revision), ()):
                 other, _, its_environment = name.project.partition("~")
                 is_other = other != own and its_environment == environment
-                counts = revision == desired.revision or listed.is_ahead(now)
+                counts = revision >= desired.revision or listed.is_ahead(now)
                 marks = desired.fingerprints_as(name.project, desired.address, revision)
                 if is_other and counts and name.fingerprint in marks:
                     return listed
@@ -111,6 +112,14 @@ class RemoteView:
         """Yield the listed names of a mailing, up to `revision`."""
         for number in range(max(1, revision - LOOKED_BACK), revision + 1):
             yield from self.own.get((address, number), ())
+
+    def find_later(self, address: str, revision: int) -> tuple[int, list[RemoteMailing]] | None:
+        """Return the last higher revision that is listed as sent, and its mailings, or None."""
+        for number in range(revision + LOOKED_BACK, revision, -1):
+            listed = [self.by_fingerprint[name.fingerprint] for name in self.own.get((address, number), ())]
+            if sent := [one for one in listed if not one.is_draft]:
+                return number, sent
+        return None
 
     def find_earlier(self, address: str, revision: int) -> tuple[int, int] | None:
         """Return the last lower revision that is listed as sent, and its recipient count, or None."""

@@ -51,6 +51,30 @@ def test_changed_mailing_that_is_not_gone_says_how_to_delete_it(shop: Shop) -> N
     assert len(shop.run("api", "getSMSMessages").json["data"]) == 1
 
 
+def test_lower_revision_is_not_sent_beside_a_listed_one(shop: Shop) -> None:
+    """If the lock is lost and the files go back to a lower revision, the higher one is a collision, scheduled or sent."""
+    _write(shop, "Hi", revision=2)
+    assert shop.run("apply", "--auto-approve").code == 0
+    (shop.root / "smsby.lock.json").unlink()
+    _write(shop, "Hi")
+    lost = _plan(shop, 4)
+    assert lost["reason_code"] == "collision"
+    assert (
+        "sms.by has revision 2 of it, the file says 1: restore the lock, or delete `sale/vip r2"
+        in lost["reason"]
+    )
+    assert shop.run("apply", "--auto-approve").code == 4
+    shop.delete_all()
+    for revision, code in ((2, 0), (1, 4), (3, 0)):
+        shop.write(
+            "sale.yaml", SCHEDULED.format(text="Hi", revision=revision).replace("schedule_time", "# time")
+        )
+        assert shop.run("apply", "--auto-approve").code == code
+        (shop.root / "smsby.lock.json").unlink(missing_ok=True)
+    _write(shop, "Hi")
+    assert "or raise `revision` above 3 to send it again" in _plan(shop, 4)["reason"]
+
+
 def test_imported_mailing_is_deleted_under_its_listed_name(shop: Shop) -> None:
     """A mailing that was imported after its text changed has another name at sms.by than the lock would give it."""
     _write(shop, "Hi")
