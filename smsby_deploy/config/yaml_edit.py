@@ -17,6 +17,7 @@ from smsby_deploy.errors import FilesInvalid
 from smsby_deploy.files import write_file
 
 _OTHERS = 0o077  # who may read the file besides its owner
+_Path = tuple[str | int, ...]
 _ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t"}
 
 
@@ -51,7 +52,9 @@ def add_value(path: Path, name: str, after: Mark, key: str, value: str) -> bool:
     Raises: as `rewrite_texts`.
     """
     content, write = _open(path)
-    before = parse_yaml(content, name)
+    before = list(_leaves(parse_yaml(content, name)))
+    added = {(*path[:-1], key): value for path, at, _ in before if at == after}
+    wanted = {path: one for path, _, one in before} | added
     span, column = _find_scalar(content, after), key_marks(content).get(after, after)[1]
     if span is None:
         return False
@@ -60,7 +63,7 @@ def add_value(path: Path, name: str, after: Mark, key: str, value: str) -> bool:
     for end, new in ((line_end, f"\n{' ' * (column - 1)}{key}: {value}"), (span[1], f", {key}: {value}")):
         changed = content[:end] + new + content[end:]
         try:
-            is_added = parse_yaml(changed, name) == _with_value(before, after, key, value)
+            is_added = _values(changed, name) == wanted
         except FilesInvalid:
             continue
         if is_added:
@@ -69,12 +72,20 @@ def add_value(path: Path, name: str, after: Mark, key: str, value: str) -> bool:
     return False
 
 
-def _with_value(node: Any, after: Mark, key: str, value: str) -> Any:
-    """Return `node` with `key: value` in the mapping that has a value at `after`."""
-    if isinstance(node, YamlMap):
-        entries = {name: _with_value(one, after, key, value) for name, one in node.items()}
-        return entries | {key: value} if any(node.values_at[name] == after for name in node) else entries
-    return [_with_value(one, after, key, value) for one in node] if isinstance(node, YamlList) else node
+def _leaves(node: Any, mark: Mark = (1, 1), path: _Path = ()) -> Iterator[tuple[_Path, Mark, Any]]:
+    """Yield the path, the place and the value of each scalar, empty mapping and empty list."""
+    if node and isinstance(node, YamlMap):
+        for key, value in node.items():
+            yield from _leaves(value, node.values_at[key], (*path, key))
+    elif node and isinstance(node, YamlList):
+        for index, (item, at) in enumerate(zip(node, node.items_at, strict=True)):
+            yield from _leaves(item, at, (*path, index))
+    else:
+        yield path, mark, node
+
+
+def _values(content: str, name: str) -> dict[_Path, Any]:
+    return {path: value for path, _, value in _leaves(parse_yaml(content, name))}
 
 
 def _open(path: Path) -> tuple[str, Callable[[str], None]]:
@@ -92,13 +103,16 @@ def _open(path: Path) -> tuple[str, Callable[[str], None]]:
 
 
 def _replace(content: str, name: str, mark: Mark, text: str) -> str | None:
-    before = parse_yaml(content, name)
+    before = list(_leaves(parse_yaml(content, name)))
+    replaced = {path for path, at, _ in before if at == mark}
     for new in _candidates(content, mark, text):
         try:
-            after = parse_yaml(new, name)
+            after = _values(new, name)
         except FilesInvalid:
             continue
-        if _differs_only_at(before, after, mark, text):
+        for path in replaced & after.keys():
+            after[path] = after[path].strip() if isinstance(after[path], str) else None
+        if after == {path: text if path in replaced else value for path, _, value in before}:
             return new
     return None
 
@@ -145,29 +159,3 @@ def _escape(character: str) -> str:
         return _ESCAPES.get(character, character)
     code = ord(character)
     return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}" if code < 65536 else f"\\U{code:08x}"
-
-
-def _differs_only_at(before: Any, after: Any, mark: Mark, text: str) -> bool:
-    """Whether two documents are the same, except that the value at `mark` has become `text`."""
-    if isinstance(before, YamlMap):
-        return (
-            isinstance(after, YamlMap)
-            and list(before) == list(after)
-            and all(
-                _is_text(after[key], text)
-                if before.values_at[key] == mark and not isinstance(before[key], YamlMap | YamlList)
-                else _differs_only_at(before[key], after[key], mark, text)
-                for key in before
-            )
-        )
-    if isinstance(before, YamlList):
-        return (
-            isinstance(after, YamlList)
-            and len(before) == len(after)
-            and all(_differs_only_at(*pair, mark, text) for pair in zip(before, after, strict=True))
-        )
-    return bool(before == after)
-
-
-def _is_text(value: Any, text: str) -> bool:
-    return isinstance(value, str) and value.strip() == text
