@@ -231,7 +231,7 @@ def rekey_archive(lock: Lock, path: Path, old: DigestKey, new: DigestKey) -> Non
     """
     lines = [_rekey_line(lock, line, old, new) for line in read_archive(lock)]
     if lines:
-        write_file(path, lambda file: file.writelines(line.decode() for line in lines))
+        write_file(path, b"".join(lines).decode())
 
 
 def _rekey_line(lock: Lock, line: ArchivedMailing, old: DigestKey, new: DigestKey) -> bytes:

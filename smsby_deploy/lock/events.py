@@ -153,14 +153,18 @@ def _result(lock: Lock, event: Event) -> Lock:
 
 
 def _phones(lock: Lock, event: Event) -> Lock:
+    ((address, index),) = event["chunks"]
     phones, baseline = PhoneStates.parse(event["rows"]), parse_baseline(event["baseline"])
     changes = {**event["changes"], "baseline": baseline}
-    return _replace_chunk(lock, *_only_chunk(event), lambda chunk: chunk.with_phones(phones, **changes))
+    chunk = lock.mailings[address].chunks[index]
+    return _put_chunk(lock, address, index, chunk.with_phones(phones, **changes))
 
 
 def _upload(lock: Lock, event: Event) -> Lock:
+    ((address, index),) = event["chunks"]
     changes = {**event["changes"], "upload": UploadRecord(**event["upload"])}
-    return _replace_chunk(lock, *_only_chunk(event), lambda chunk: replace(chunk, **changes))
+    chunk = lock.mailings[address].chunks[index]
+    return _put_chunk(lock, address, index, replace(chunk, **changes))
 
 
 def _facts(lock: Lock, event: Event) -> Lock:
@@ -255,11 +259,6 @@ _FOLDS: dict[EventKind, Callable[[Lock, Event], Lock]] = {
 }
 
 
-def _only_chunk(event: Event) -> tuple[str, int]:
-    ((address, index),) = event["chunks"]
-    return address, index
-
-
 def _change_chunks(lock: Lock, event: Event, changes: dict[str, Any]) -> Lock:
     """Return the lock after stored `changes` to the event's chunks.
 
@@ -267,7 +266,8 @@ def _change_chunks(lock: Lock, event: Event, changes: dict[str, Any]) -> Lock:
     """
     position = event.get("row")
     for address, index in event["chunks"]:
-        lock = _replace_chunk(lock, address, index, lambda chunk: _changed(chunk, position, dict(changes)))
+        chunk = _changed(lock.mailings[address].chunks[index], position, dict(changes))
+        lock = _put_chunk(lock, address, index, chunk)
     return lock
 
 
@@ -280,15 +280,12 @@ def _changed(chunk: ChunkRecord, position: int | None, changes: dict[str, Any]) 
     return chunk.with_phone_state(position, state, **changes)
 
 
-def _replace_chunk(
-    lock: Lock, address: str, index: int, change: Callable[[ChunkRecord], ChunkRecord]
-) -> Lock:
+def _put_chunk(lock: Lock, address: str, index: int, chunk: ChunkRecord) -> Lock:
     """Return the lock with another record of a chunk.
 
     An approval can lapse only while nothing was sent, so the lapse is undone if something turns out to be at sms.by.
     """
-    entry = lock.mailings[address]
-    entry = entry.put_chunk(index, change(entry.chunks[index]))
+    entry = lock.mailings[address].put_chunk(index, chunk)
     if entry.ending is not None and entry.ending.kind is EndingKind.LAPSED and entry.may_have_reached:
         entry = replace(entry, ending=None)
     return lock.with_entry(address, entry)
