@@ -186,7 +186,6 @@ class _Approval:
     context: Context
     is_needed: bool
     is_reviewed: bool
-    progress: Progress | None = None
     plan: Plan | None = None  # as made while the lock was held, otherwise as reviewed
     has_begun: bool = False  # something may have been sent
 
@@ -200,15 +199,14 @@ class _Approval:
     def keep(self, plan: Plan) -> None:
         self.plan = plan
 
-    def is_given(self, plan: Plan) -> bool:
-        assert self.progress is not None
+    def is_given(self, plan: Plan, progress: Progress) -> bool:
         if plan.to_do and not self.is_reviewed:
             if not self.is_needed:
-                self._warn(plan, self.progress)
-            elif not self._is_confirmed(plan, self.progress):
+                self._warn(plan, progress)
+            elif not self._is_confirmed(plan, progress):
                 return False
         if plan.to_do:
-            self.progress.step("sending", plan.totals.recipients)
+            progress.step("sending", plan.totals.recipients)
         self.has_begun = True
         return True
 
@@ -259,7 +257,6 @@ def _apply(
         here = account.binding()
     with progress_of(context) as progress:
         progress.step("planning")
-        approval.progress = progress
         return run(
             ApplyRequest(
                 load=lambda: load(context),
@@ -271,7 +268,7 @@ def _apply(
                 select=select,
                 reviewed=None if plan_path is None else lambda: approval.read(plan_path),
                 planned=approval.keep,
-                approve=approval.is_given,
+                approve=lambda plan: approval.is_given(plan, progress),
                 say=lambda event: _say(context, progress, event),
                 advance=progress.advance,
                 commit=find_commit(project.root),
