@@ -12,7 +12,7 @@ from smsby_deploy.lock.decisions import EndingKind
 from smsby_deploy.lock.edit import LockEdit
 from smsby_deploy.lock.records import DONE, ChunkState, Entry, EntryState, Lock
 from smsby_deploy.plan.remote_list_check import check_list, shows_any
-from smsby_deploy.plan.remote_state import RemoteView, view_remote
+from smsby_deploy.plan.remote_state import RemoteView, read_remote
 from smsby_deploy.plan.scheduled import listed_names, sending_time
 from smsby_deploy.plan.situation import is_past, is_scheduled
 from smsby_deploy.smsby.client import ReadClient
@@ -30,11 +30,15 @@ class AccountList:
     connect: Callable[[], ReadClient]
     reconcile_seconds: float
 
-    def read_list(self, lock: Lock) -> RemoteView:
-        """Return the list of the lock's account; raises as find_binding and get_sms_messages."""
+    def read_list(self, lock: Lock, address: str, entry: Entry) -> RemoteView:
+        """Return the list of the lock's account as far as `lock` and this mailing need it.
+
+        Raises as find_binding and read_remote.
+        """
         here = self.binding_of()
         check_service(lock, here.service)
-        remote = view_remote(lock.scope, self.connect().get_sms_messages())
+        ids = (chunk.message_id for chunk in entry.chunks)
+        remote = read_remote(self.connect(), lock.scope, lock, [address], ids)
         find_binding(lock, here, is_shown=shows_any(lock, remote))
         return remote
 
@@ -155,7 +159,7 @@ def _check_deleted(lock: Lock, address: str, entry: Entry, account: AccountList,
             f"sms.by accepted {address} moments ago, and its list may not show it yet",
             hint=f"wait {account.reconcile_seconds:g} s (api.reconcile_seconds), then run the command again",
         )
-    remote = account.read_list(lock)
+    remote = account.read_list(lock, address, entry)
     if any(remote.shows_chunk(address, entry, chunk) for chunk in entry.chunks):
         names = listed_names(lock.scope, address, entry, remote)
         raise Refused(

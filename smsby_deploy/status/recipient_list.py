@@ -232,7 +232,8 @@ def refuse_outdated(found: RecipientList, lock: Lock, account: AccountList, now:
         Refused: sms.by has more, or its list cannot belong to the account of the lock.
         SmsbyUnavailable, TokenRefused, ApiError: sms.by could not be asked.
     """
-    address, entry, remote = found.mailing.address, found.entry, account.read_list(lock)
+    address, entry = found.mailing.address, found.entry
+    remote = account.read_list(lock, address, entry)
     others: list[str] = []
     if not found.project.environment.is_rehearsal:  # else an earlier version of it may be listed
         check = check_list(lock, remote, now=now, reconcile_seconds=account.reconcile_seconds)

@@ -18,7 +18,7 @@ from smsby_deploy.lock.records import ChunkState, Entry, EntryState, Lock
 from smsby_deploy.lock.serialization import write_lock
 from smsby_deploy.lock.store import LockStore
 from smsby_deploy.plan.withdrawals import AccountList, abandon_mailing, drafts_of, withdraw_mailing
-from smsby_deploy.smsby.parsers import RemoteMailing, read_mailings
+from smsby_deploy.smsby.parsers import KeepMailing, MailingList, RemoteMailing, read_mailings
 from tests.lock.examples import entry
 
 NOW = datetime(2026, 12, 1, 9, tzinfo=UTC)
@@ -48,16 +48,18 @@ def _ended(kind: EndingKind) -> Ending:
 
 
 class _List:
-    """A client whose list shows mailings with these names."""
+    """A client whose list shows mailings with these names; `kept` are those that were needed."""
 
     def __init__(self, *names: str) -> None:
         self.names = names
         self.reads = 0
+        self.kept: tuple[RemoteMailing, ...] = ()
 
-    def get_sms_messages(self) -> tuple[RemoteMailing, ...]:
+    def get_sms_messages(self, *, keep: KeepMailing) -> MailingList:
         self.reads += 1
         rows = [{"id": number, "name": name, "status": "NEW"} for number, name in enumerate(self.names, 1)]
-        return tuple(read_mailings({"data": rows}))
+        self.kept = tuple(one for one in read_mailings({"data": rows}) if keep(one.id, one.name))
+        return MailingList(self.kept, len(rows))
 
     def account(self, here: Binding = HERE) -> AccountList:
         client: Any = self
@@ -102,7 +104,7 @@ def test_withdraw_believes_that_a_scheduled_mailing_was_deleted(
 ) -> None:
     """A scheduled mailing counts as deleted if the list lacks it and shows another mailing of the lock."""
     other = _entry(A)
-    remote = _List(f"a/c shop#{other.chunks[0].fingerprint}")
+    remote = _List(f"a/c shop#{other.chunks[0].fingerprint}", *(f"of another project {n}" for n in range(3)))
     scheduled = _entry(*states, schedule_time=LATER)
     moved = replace(
         scheduled, chunks=tuple(replace(c, fingerprint=f"f{c.fingerprint[1:]}") for c in scheduled.chunks)
@@ -110,6 +112,7 @@ def test_withdraw_believes_that_a_scheduled_mailing_was_deleted(
     after = change(lambda edit: withdraw_mailing(edit, "a/b", NOW, remote.account()), b=moved, c=other)
     assert after.is_withdrawn
     assert after.chunks == moved.chunks
+    assert [one.id for one in remote.kept] == [1]  # a list of any length is read in little memory
 
 
 @pytest.mark.parametrize(
