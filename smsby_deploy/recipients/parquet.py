@@ -168,7 +168,7 @@ def _plain_columns(schema: Any) -> list[str]:
             or types.is_binary(kind)
             or types.is_large_binary(kind)
             or types.is_fixed_size_binary(kind)
-            or getattr(types, "is_binary_view", types.is_binary)(kind)  # since pyarrow 16
+            or types.is_binary_view(kind)
             or types.is_duration(kind)
             or types.is_interval(kind)
         )
