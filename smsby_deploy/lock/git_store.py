@@ -28,6 +28,7 @@ _AUTHOR = {"NAME": "smsby-deploy", "EMAIL": "smsby-deploy@localhost"}
 _TIMEOUT = 60.0  # seconds
 _PUSH_TIMEOUT = 25.0  # a lease must outlive a push and the check whether it succeeded
 _TRIES = 4
+_PUSHES = 12
 _KEPT = "refs/smsby-deploy"  # of the checkout; neither a branch nor a tag
 _CREDENTIALS = re.compile(r"//\S+@")  # a password may have an @ or a /
 _REASONS = ("remote: ", "fatal: ", "error: ")  # the server's reason is preferred
@@ -48,6 +49,7 @@ class GitStore:
         self._checkout = checkout
         self._remote = remote
         self._ref = ref
+        self._kept = f"{_KEPT}/{remote}/{ref.removeprefix('refs/')}"
         self._key = key
         self._head: str | None = None  # the branch as last seen or written, _NONE if it does not exist
         roles = ("GIT_AUTHOR", "GIT_COMMITTER")
@@ -80,15 +82,19 @@ class GitStore:
         """
         version = self._make_folder(after)
         head = self._head or self._fetch()
-        for _ in range(_TRIES):
+        for _ in range(_PUSHES):
             if self._version_at(head) != before.version:
                 raise WrittenMeanwhile("another run has written to it")
             commit = self._commit(head, version, after)
-            if self._push(head, commit):
+            pushed = self._push(head, commit)
+            found = commit if pushed.returncode == 0 else self._fetch_soon()
+            if found == commit:  # perhaps only the answer was lost
                 self._head = commit
                 return after._replace(version=version)
-            head = self._fetch()
-        raise StoreFailed("other runs keep writing to the branch")
+            if found == head:
+                raise StoreFailed(_why(pushed))
+            head = found
+        raise StoreFailed("other locks in the branch keep changing; give this one its own branch")
 
     def is_over(self, holder: Holder) -> bool:
         """Return False, because git does not know which runs are alive."""
@@ -143,9 +149,8 @@ class GitStore:
         """
         is_shallow = self._git("rev-parse", "--is-shallow-repository").strip() == b"true"
         depth = ["--depth=1"] if is_shallow else []
-        kept = f"+{self._ref}:{_KEPT}/{self._remote}/{self._ref.removeprefix('refs/')}"
         options = ("--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance", *depth)
-        return self._run("fetch", *options, "--", self._remote, kept)
+        return self._run("fetch", *options, "--", self._remote, f"+{self._ref}:{self._kept}")
 
     def _version_at(self, head: str) -> str:
         return self._list(head).get(self._key, "") if head != _NONE else ""
@@ -182,23 +187,21 @@ class GitStore:
     def _make_tree(self, lines: Iterable[str]) -> str:
         return self._id("mktree", "-z", stdin="".join(f"{line}\0" for line in lines).encode())
 
-    def _push(self, head: str, commit: str) -> bool:
-        """Push `commit` if the branch is at `head`; return whether the branch is at it now.
-
-        Raises:
-            StoreFailed: the branch did not change, or its state is unknown.
-        """
+    def _push(self, head: str, commit: str) -> subprocess.CompletedProcess[bytes]:
+        """Push `commit` if the branch is at `head`."""
         expected = "" if head == _NONE else head
         lease = f"--force-with-lease={self._ref}:{expected}"
         words = ("push", "--quiet", "--porcelain", lease, "--", self._remote, f"{commit}:{self._ref}")
-        pushed = self._run(*words, timeout=_PUSH_TIMEOUT)
-        if pushed.returncode == 0:
-            return True
-        # The answer may have been lost; that must not count as a lost lock.
-        now = self._ask_head()
-        if now == head:
-            raise StoreFailed(_why(pushed))
-        return now == commit
+        return self._run(*words, timeout=_PUSH_TIMEOUT)
+
+    def _fetch_soon(self) -> str:
+        """Fetch the branch after a failed push, and return its head.
+
+        Asking for the head first would take so long that a run which writes often to another lock would always be faster.
+        """
+        if self._fetch_objects().returncode != 0:
+            return self._fetch()
+        return self._id("rev-parse", self._kept, stdin=b"")
 
     def _id(self, *arguments: str, stdin: bytes) -> str:
         """Return the id of the object that a git command makes from `stdin`; raises StoreFailed."""
