@@ -221,6 +221,8 @@ def _why(error: Any) -> str:
     kind = type(error).__name__
     if error.sqlstate:
         return f"{kind} (SQLSTATE {error.sqlstate})"
+    if isinstance(error, psycopg.ProgrammingError):  # before it has asked the server
+        return "its URL is invalid; special characters in a password must be percent-encoded"
     refused = _REFUSED_LOGIN.search(str(error))
     return refused[1] if refused else f"no connection ({kind})"
 

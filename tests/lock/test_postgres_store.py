@@ -51,6 +51,13 @@ def test_postgres_store_shows_no_password(postgres: Database) -> None:
     assert "geheim" not in str(caught.value)
 
 
+def test_postgres_store_says_that_its_url_is_invalid() -> None:
+    """A URL that cannot be parsed, as with a % in the password, is no matter of the network, and is not shown."""
+    with pytest.raises(StoreFailed, match=r"^its URL is invalid; special characters in a password") as caught:
+        PostgresStore("postgresql://shop:ge%heim@127.0.0.1/db", "k").read()
+    assert "heim" not in str(caught.value)
+
+
 def test_postgres_store_keeps_nothing_after_a_question(postgres: Database) -> None:
     """A query leaves no session behind, so that `status --watch` sees the end of a run and the next one gets the lock."""
     mine, watching = PostgresStore(postgres.url, "k"), PostgresStore(postgres.url, "k")
