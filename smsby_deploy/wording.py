@@ -158,8 +158,9 @@ def closest(word: str, known: tuple[str, ...]) -> str | None:
     from difflib import get_close_matches  # only mistakes need it
 
     if len(known) > _MOST_KNOWN:
-        known = tuple(name for name in known if name[:1] == word[:1])[:_MOST_KNOWN]
-    return next(iter(get_close_matches(word, known, n=1)), None)
+        known = tuple(name for name in known if name[:1].lower() == word[:1].lower())[:_MOST_KNOWN]
+    by_lower = {name.lower(): name for name in reversed(known)}  # Windows and macOS ignore the case of files
+    return next((by_lower[near] for near in get_close_matches(word.lower(), by_lower, n=1)), None)
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

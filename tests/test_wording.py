@@ -46,3 +46,4 @@ def test_closest_of_many_names() -> None:
     few, many = ("name", "city"), (*(f"x{number}" for number in range(10_000)), "name")
     assert [closest("nmae", names) for names in (few, many, ())] == ["name", "name", None]
     assert closest("x9999", many) == "x99"  # of the first hundred
+    assert closest("VIP.CSV", ("vip.csv", "news.csv")) == "vip.csv"  # Windows ignores the case of files

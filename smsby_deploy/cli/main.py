@@ -81,7 +81,9 @@ def report_error(error: BaseException, *, verbose: bool, log: JsonLog | None = N
         what = error.filename or "a file"
         return _write(f"cannot write {what}: {error.strerror}", ExitCode.FAILED, log, hint=hint)
     if isinstance(error, OSError) and error.filename is not None:
-        return _write(f"{error.filename}: {error.strerror}", ExitCode.FAILED, log)
+        hint = "check its permissions and those of its folder, then run the command again"
+        message = f"cannot read or write {error.filename}: {error.strerror}"
+        return _write(message, ExitCode.FAILED, log, hint=hint)
     encoding = sys.getfilesystemencoding()
     if isinstance(error, UnicodeEncodeError) and encoding != "utf-8":
         hint = "set PYTHONUTF8=1, or the locale to one with UTF-8, such as LC_ALL=C.UTF-8"

@@ -221,7 +221,7 @@ def service_url(environment: Environment, environ: Mapping[str, str]) -> str:
         return environment.url.rstrip("/")
     if not _URL.fullmatch(override) or not _has_port(override):
         raise UsageError(
-            f"{API_URL} is not an http or https URL",
+            f"{API_URL} is not an http or https URL, or has a query",
             hint="for example https://app.sms.by, or what `smsby-deploy sandbox` prints",
         )
     if environment.name == SANDBOX:

@@ -269,7 +269,7 @@ def is_hidden(parts: Sequence[str], *, is_lock: bool = False) -> bool:
 
 def outside(name: str) -> str:
     """Return the message for a path that leaves the project folder."""
-    return sentence("{name} is outside the project folder", name=name)
+    return sentence("{name} is outside the project folder; put the file into it", name=name)
 
 
 def hidden(name: str) -> str:
@@ -293,6 +293,8 @@ def why_missing(path: Path, name: str) -> str:
         beside = sorted(one.name for one in path.parent.iterdir())
     near = closest(path.name, tuple(beside))
     message = sentence("file {name} not found", name=name)
+    if "\\" in name:
+        return sentence("{message}; write / between folders", message=message)
     if near:
         likely = (Path(name).parent / near).as_posix()
         message = sentence("{message}; did you mean {near}?", message=message, near=likely)

@@ -32,6 +32,7 @@ _TYPE_NAMES = {
     "object": sentence("a mapping"),
     "null": sentence("nothing"),
 }
+_TOKEN_KEYS = frozenset({"token", "smsby_token", "api_key", "apikey"})
 _MOST_DIGITS = 30
 _MOST_PROBLEMS = 1000  # explained in one file: an explanation takes time and memory
 _INTEGER = re.compile(r"[-+]?\d+", re.ASCII)
@@ -159,6 +160,11 @@ def _suggest_source(value: str) -> str:
 
 def _unknown_key(key: str, known: Sequence[str]) -> str:
     message = sentence("unknown key {key}", key=key)
+    if key.lower() in _TOKEN_KEYS:
+        return sentence(
+            "{message}; the token is read only from the environment: never write it into a file",
+            message=message,
+        )
     suggested = with_suggestion(message, key, known)
     if suggested is message:
         return sentence("unknown key {key}; known keys: {known}", key=key, known=", ".join(known))

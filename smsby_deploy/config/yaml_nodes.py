@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from smsby_deploy.config.yaml_errors import explain_error
 from smsby_deploy.errors import FilesInvalid
 from smsby_deploy.problems import Location, Problem, Severity
 from smsby_deploy.wording import sentence
@@ -83,26 +84,6 @@ class _UnsupportedYaml(Exception):
         self.mark = mark
 
 
-_TAB = sentence("this line is indented with a tab; use spaces")
-# libyaml's messages for the most common mistakes, and what to say instead.
-_MESSAGES = {
-    "mapping values are not allowed in this context": sentence(
-        "a second `: ` on this line; put a text that contains `: ` in quotes"
-    ),
-    "did not find expected '-' indicator": sentence("the indentation does not match the list above"),
-    "did not find expected key": sentence(
-        "the indentation does not match the lines above, or quotes above are not closed"
-    ),
-    "did not find expected node content": sentence("missing value here, or a bracket above is not closed"),
-    "did not find expected ',' or ']'": sentence("missing comma or closing ]"),
-    "did not find expected ',' or '}'": sentence("missing comma or closing }}"),
-    "found unexpected end of stream": sentence("the quotes opened here are not closed"),
-    "found a tab character where an indentation space is expected": _TAB,
-    "found character that cannot start any token": sentence(
-        "a text that begins with this character must be in quotes"
-    ),
-}
-
 _NO_COLON = sentence(
     "an entry without a colon; commas separate entries, so put a text or number that contains one in quotes"
 )
@@ -162,13 +143,7 @@ def parse_yaml(text: str, name: str) -> YamlMap:
     except _UnsupportedYaml as error:
         raise _invalid(name, error.message, error.mark, after=repeated) from error
     except yaml.MarkedYAMLError as error:
-        mark, problem = error.problem_mark or error.context_mark, error.problem or sentence("not valid YAML")
-        if "end of stream" in problem:  # noticed at the end; the mistake is where the quotes were opened
-            mark = error.context_mark or mark
-        place = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        message = _MESSAGES.get(problem, problem)
-        if "cannot start any token" in problem and "\t" in text.split("\n")[place[0] - 1]:
-            message = _TAB
+        message, place = explain_error(error, text)
         raise _invalid(name, message, place, after=repeated) from error
     except (yaml.YAMLError, RecursionError) as error:
         raise _invalid(name, sentence("not valid YAML ({why})", why=type(error).__name__), (1, 1)) from error

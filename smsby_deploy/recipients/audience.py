@@ -24,11 +24,11 @@ from smsby_deploy.recipients.rows import (
     find_column,
     inline_blocks,
     limit_values,
-    name_columns,
+    missing_column,
 )
 from smsby_deploy.recipients.source_reader import read_source, warn_of_guess
 from smsby_deploy.recipients.waves_and_variants import assign_variants
-from smsby_deploy.wording import join_sentences, sentence
+from smsby_deploy.wording import sentence
 
 MOST_DIFFERING = 1000  # differing repeats after which `find_differing` stops
 _MOST_REPEATS = 20_000  # repeats remembered for `find_differing`
@@ -169,11 +169,11 @@ def _blocks(audience: InlineRecipients | RowSource, facts: SourceFacts) -> Itera
         yield from map(limit_values, inline_blocks(audience))
         return
     for block in read_source(audience, facts):
-        if block.lines and find_column(block.columns, audience.phone) is None:
-            message = sentence("no column '{name}'", name=audience.phone)
+        has_names = block.lines or block.header_line is not None
+        if has_names and find_column(block.columns, audience.phone) is None:
             if block.header_line is not None:
-                names = name_columns(block.columns)
-                raise RecipientsError(join_sentences([message, names]), block.header_line)
+                raise RecipientsError(missing_column(audience, block.columns), block.header_line)
+            message = sentence("no column '{name}'", name=audience.phone)
             missing = [(line, message) for line in block.lines]
             block = Block((), [], [], [*block.errors, *missing])
         yield block

@@ -74,6 +74,7 @@ def _csv_blocks(lines: Lines, dialect: Dialect, source: RecipientsFile) -> Itera
         columns, header_line, line = _read_header(lines, delimiter, dialect.first_line)
         if source.is_opt_outs:  # a first line that is not a header is an opt-out, even without rows below
             yield block_of_rows(columns, (), [], header_line=header_line)
+    first_row = line
     while text := lines.read_block(BLOCK_ROWS * _ROW_CHARACTERS):
         values = _split(text, delimiter, len(columns))
         if values is None:
@@ -86,6 +87,8 @@ def _csv_blocks(lines: Lines, dialect: Dialect, source: RecipientsFile) -> Itera
         block = Block(columns, places, values, header_line=header_line)
         yield block if has_short_lines(text) else limit_values(block)
         line = places.stop
+    if header_line is not None and line == first_row and not source.is_opt_outs:  # its names are checked
+        yield block_of_rows(columns, (), [], header_line=header_line)
 
 
 def _read_header(lines: Lines, delimiter: str, first_line: int) -> tuple[tuple[str, ...], int, int]:

@@ -13,15 +13,16 @@ from operator import itemgetter
 from typing import NamedTuple
 from unicodedata import normalize
 
-from smsby_deploy.config.sources import Freshness, InlineRecipients
+from smsby_deploy.config.sources import Freshness, InlineRecipients, RecipientsFile, RowSource
 from smsby_deploy.problems import Location
-from smsby_deploy.wording import sentence
+from smsby_deploy.wording import join_sentences, sentence
 
 BLOCK_ROWS = 1000
 LONGEST_VALUE = 10_000  # characters
 LONGEST_LINE = 100_000  # of a text file; stops reading a file that never ends a line
 LIKE_A_PHONE = re.compile(r"(?:\d\W*){6}")
 _LONGEST_NAME = 100  # shown in a message
+_PHONE_WORDS = ("phone", "tel", "тел", "mobile", "моб", "msisdn", "number", "номер")
 
 
 class RecipientsError(Exception):
@@ -221,3 +222,18 @@ def name_columns(columns: Sequence[str]) -> str:
     if not is_header(columns):
         return sentence("the first line is not a header; insert a line with the column names above it")
     return sentence("columns: {names}", names=", ".join(columns))
+
+
+def missing_column(source: RowSource, columns: Sequence[str]) -> str:
+    """Return the message for `columns` without the one that `source` names for phones."""
+    missing = sentence("no column '{name}'", name=source.phone)
+    message = join_sentences([missing, name_columns(columns)])
+    if not (isinstance(source, RecipientsFile) and columns and is_header(columns)):
+        return message
+    likely = [name for name in columns if any(word in name.lower() for word in _PHONE_WORDS)]
+    return sentence(
+        "{message}; name the column: {{file: {file}, phone: {column}}}",
+        message=message,
+        file=source.name,
+        column=(likely or columns)[0],
+    )

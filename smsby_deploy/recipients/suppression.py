@@ -20,14 +20,12 @@ from smsby_deploy.recipients.rows import (
     RecipientsError,
     SourceFacts,
     find_column,
-    is_header,
-    name_columns,
+    missing_column,
 )
 from smsby_deploy.recipients.source_reader import place_rows, read_source, warn_of_guess
-from smsby_deploy.wording import join_sentences, sentence
+from smsby_deploy.wording import sentence
 
 _OPTED_OUT = bytes([1]) + bytes(255)  # translates 0, an opt-out, to 1, and all else to 0
-_PHONE_WORDS = ("phone", "tel", "тел", "mobile", "моб", "msisdn", "number", "номер")
 
 
 def load_suppression(
@@ -176,7 +174,7 @@ class _Reading:
             self._suppressed.add_all(number_phones(phones))
             bad += [("SUPPRESS_PHONE", block.lines[row], why) for row, why in invalid.items()]
         elif block.lines or block.header_line is not None:
-            message = self._missing_column(block)
+            message = missing_column(self._source, block.columns)
             if block.header_line is not None:
                 raise RecipientsError(message, block.header_line)
             self._missing = message
@@ -203,18 +201,3 @@ class _Reading:
         is_first = self._rows == len(block.lines) and bool(cells)
         is_list = isinstance(self._source, RecipientsFile) and self._source.suffix == ".txt"
         return is_first and is_list and block.header_line is None and not any(map(str.isdigit, cells[0]))
-
-    def _missing_column(self, block: Block) -> str:
-        source = self._source
-        missing = sentence("no column '{name}'", name=source.phone)
-        message = join_sentences([missing, name_columns(block.columns)])
-        if not (isinstance(source, RecipientsFile) and block.columns and is_header(block.columns)):
-            return message
-        likely = [name for name in block.columns if any(word in name.lower() for word in _PHONE_WORDS)]
-        column = (likely or block.columns)[0]
-        return sentence(
-            "{message}; name the column: {{file: {file}, phone: {column}}}",
-            message=message,
-            file=source.name,
-            column=column,
-        )

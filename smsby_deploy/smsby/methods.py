@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from smsby_deploy.errors import UsageError
 from smsby_deploy.smsby.parameters import CallStyle, Parameter, Place, ValueForm, Verb
-from smsby_deploy.wording import closest
+from smsby_deploy.wording import did_you_mean
 
 Proof = Literal["uuid", "message_id", "sms_id", "confirmed"]
 
@@ -204,9 +204,8 @@ def find_method(name: str) -> Method:
     """
     method = _BY_LOWER.get(name.lower())
     if method is None:
-        near = closest(name.lower(), tuple(_BY_LOWER))
-        guess = f"did you mean {_BY_LOWER[near].name}? " if near else ""
-        raise UsageError(f"unknown method {name!r}", hint=f"{guess}known methods: {', '.join(METHODS)}")
+        hint = f"{did_you_mean(name, METHODS)} known methods: {', '.join(METHODS)}".lstrip()
+        raise UsageError(f"unknown method {name!r}", hint=hint)
     return method
 
 

@@ -341,6 +341,8 @@ def _lost(error: Exception) -> AnswerLost:
     if isinstance(error, requests.Timeout | ReadTimeoutError | TimeoutError):
         return AnswerTooSlow(f"{lost}: timed out", hint=NETWORK_HINT)
     how = "it cannot be decompressed" if isinstance(error, BadEncoding) else "the connection broke"
+    if isinstance(error, requests.exceptions.SSLError):
+        how = "TLS failed, so this may not be an https service"
     return AnswerLost(f"{lost}: {how}", hint=NETWORK_HINT)
 
 

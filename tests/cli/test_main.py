@@ -354,6 +354,13 @@ def test_report_error_of_a_full_disk_is_not_about_stdout(capsys: pytest.CaptureF
     assert "output" not in said
 
 
+def test_report_error_of_a_file_says_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
+    """A file that cannot be used is named, with what to check."""
+    assert report_error(PermissionError(errno.EACCES, "Permission denied", "shop"), verbose=False) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("error: cannot read or write shop: Permission denied\nhint: check its permissions")
+
+
 def _commands(command: click.Command, path: str = "") -> Iterator[tuple[str, click.Command]]:
     """Yield every command that is no group, with its path."""
     if not isinstance(command, click.Group):

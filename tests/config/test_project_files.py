@@ -156,6 +156,8 @@ def test_campaign_files_reports_only_unread_campaigns(tmp_path: Path) -> None:
         ("../secret.csv", "PATH_OUTSIDE", "is outside the project folder"),
         ("lists", "FILE_MISSING", "is a directory"),
         ("lists/vlp.csv", "FILE_MISSING", "did you mean lists/vip.csv?"),
+        ("lists/VIP.CSV", "FILE_MISSING", "did you mean lists/vip.csv?"),
+        ("lists\\vip.csv", "FILE_MISSING", "write / between folders"),
         ("lists/circle.csv", "FILE_MISSING", "a link to a file that does not exist"),
         ("lists/pipe.csv", "FILE_MISSING", "a pipe or a device"),
     ],

@@ -193,6 +193,11 @@ def test_both_validators_agree(
         ({"revision: 2": "revision: 1000000"}, 6, 11, "revision: must be at most 999,999"),
         ({"revision: 2": "revision:"}, 6, 10, "revision: expected an integer, got nothing"),
         ({"revision: 2": "revison: 2"}, 6, 1, "unknown key revison; did you mean revision?"),
+        ({"revision: 2": "Revision: 2"}, 6, 1, "unknown key Revision; did you mean revision?"),
+        (
+            {"revision: 2": "token: abc"}, 6, 1,
+            "unknown key token; the token is read only from the environment: never write it into a file",
+        ),
         ({"text: Hello": "text: true"}, 0, 0, ""),
         (
             {"text: Hello": "text: null"}, 10, 11,

@@ -83,13 +83,14 @@ def test_audience_columns_ignore_case(tmp_path: Path) -> None:
 
 
 def test_missing_phone_column_names_the_others(tmp_path: Path) -> None:
-    """A missing phone column is a problem at the header's line that lists the existing columns."""
+    """A missing phone column is a problem at the header's line that names the likely one, whatever the rows."""
     path = tmp_path / "list.csv"
-    path.write_text("\ntel,name\n375291234567,x\n")
-    _, report = _read(_source(path))
-    (problem,) = report.problems
-    assert (problem.code, problem.location.line) == ("RECIPIENTS", 2)
-    assert "tel, name" in problem.message
+    for rows in ("375291234567,x\n", "375291234567,x,y,z\n", ""):
+        path.write_text(f"\nname,tel\n{rows}")
+        _, report = _read(_source(path))
+        (problem,) = report.problems
+        assert (problem.code, problem.location.line) == ("RECIPIENTS", 2)
+        assert problem.message.endswith("columns: name, tel; name the column: {file: list.csv, phone: tel}")
 
 
 def test_missing_header_shows_no_recipient(tmp_path: Path) -> None:
