@@ -25,7 +25,13 @@ from smsby_deploy.plan.model import COMMITTING, NEW_COMMITTING, SENDING, Action,
 from smsby_deploy.plan.remote_list_check import ListCheck
 from smsby_deploy.plan.remote_state import RemoteView, merge_entry
 from smsby_deploy.plan.removed import find_removed, warn_of_scheduled
-from smsby_deploy.plan.scheduled import count_opted_in, find_late_opt_outs, opted_in, report_cancelled
+from smsby_deploy.plan.scheduled import (
+    count_opted_in,
+    find_late_opt_outs,
+    find_still_listed,
+    opted_in,
+    report_cancelled,
+)
 from smsby_deploy.plan.selection import campaign_of
 from smsby_deploy.plan.similar import Planned, SentMailings
 from smsby_deploy.plan.situation import Situation, is_past, standing_entry
@@ -117,6 +123,8 @@ class MailingPlanner:
         here = self._situation(mailing, desired, entry)
         decision = self._judge(mailing, here)
         self._note(mailing, decision, here)
+        if entry is not None and decision.code is not ReasonCode.WITHDRAWN:  # its reason says the same
+            self._find_still_listed(mailing.address, entry)
         self._compare_with_reported(mailing, desired, entry)
         return make_action(mailing, desired, decision, self.names, entry)
 
@@ -130,6 +138,8 @@ class MailingPlanner:
             unrecorded = [self.remote.by_fingerprint[one.fingerprint] for one in lost]
         scope, remote, now = self.project.scope, self.remote, self.now
         self.problems.append(report_cancelled(scope, mailing, entry, remote, now, unrecorded))
+        if entry is not None:
+            self._find_still_listed(address, entry)
         if entry is None or not entry.may_have_reached:
             return None
         if ChunkState.UNKNOWN in merge_entry(entry, self.remote):
@@ -148,8 +158,15 @@ class MailingPlanner:
         for address, entry in read_some(mailings, {one for one in listed if one in addresses}):
             if address not in self._renamed:
                 self.problems.extend(warn_of_scheduled(address, entry, self.remote, self.now))
+            self._find_still_listed(address, entry)
             intended = intended_by_lock(address, entry, None)
             self.problems.extend(find_drift(intended, entry.chunks, self.remote))
+
+    def _find_still_listed(self, address: str, entry: Entry) -> None:
+        zone = self.project.zone
+        self.problems.extend(
+            find_still_listed(self.project.scope, address, entry, self.remote, self.now, zone)
+        )
 
     def _judge(self, mailing: Mailing, here: Situation) -> Decision:
         """Apply the decision table, then the checks that can block a mailing to be sent."""

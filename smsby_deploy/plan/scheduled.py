@@ -6,7 +6,7 @@ Their names at sms.by, what to say if their files changed or a user withdrew the
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from typing import TYPE_CHECKING
 
 from smsby_deploy.config.declarations import Mailing
@@ -148,29 +148,51 @@ def take_back(here: Situation, entry: Entry, address: str | None = None) -> str:
         )
     return sentence(
         "{deletion} and run `smsby-deploy lock withdraw {address}`",
-        deletion=_deletion(here, entry, address),
+        deletion=_deletion(here.scope, address or here.desired.address, entry, here.remote),
         address=address or here.desired.address,
     )
 
 
-def _deletion(here: Situation, entry: Entry, address: str | None = None) -> str:
-    names = listed_names(here.scope, address or here.desired.address, entry, here.remote)
+def _deletion(scope: str, address: str, entry: Entry, remote: RemoteView | None) -> str:
+    names = listed_names(scope, address, entry, remote)
     return sentence("delete {names} in the account at sms.by", names=first_of(names))
 
 
 def withdrawn(here: Situation) -> str:
     """Say who withdrew it, and whether sms.by still lists it."""
     entry = here.recorded_entry
-    again: str = sentence("to send it after all, raise `revision` to {revision}", revision=entry.revision + 1)
-    is_ahead = entry.last_time is not None and not is_past(entry.last_time, here.now)
-    if is_ahead and here.remote is not None and here.remote.has_any(entry.fingerprints):
-        again = sentence(
-            "but sms.by still lists it and will send it {when}: {deletion}",
-            when=sending_time(entry, here.remote),
-            deletion=_deletion(here, entry),
-        )
     assert entry.ending is not None  # the rule is about withdrawn mailings
-    return sentence("{signature}; {again}", signature=entry.ending.in_zone(here.zone).signature, again=again)
+    signature = entry.ending.in_zone(here.zone).signature
+    if said := _still_listed(here.scope, here.desired.address, entry, here.remote, here.now, signature):
+        return said
+    again = sentence("to send it after all, raise `revision` to {revision}", revision=entry.revision + 1)
+    return sentence("{signature}; {again}", signature=signature, again=again)
+
+
+def find_still_listed(
+    scope: str, address: str, entry: Entry, remote: RemoteView | None, now: datetime, zone: tzinfo
+) -> Iterator[Problem]:
+    """Warn that sms.by will send revisions that were withdrawn as deleted there."""
+    for one in entry.revisions:
+        if one.is_withdrawn and one.ending is not None:
+            why = str(one.ending.in_zone(zone))
+            if said := _still_listed(scope, address, one, remote, now, why):
+                yield Problem(Severity.WARNING, "NOT_CANCELLED", said, address)
+
+
+def _still_listed(
+    scope: str, address: str, entry: Entry, remote: RemoteView | None, now: datetime, why: str
+) -> str:
+    """Say that sms.by will send a withdrawn mailing all the same; empty if it does not list it."""
+    is_ahead = entry.last_time is not None and not is_past(entry.last_time, now)
+    if not is_ahead or remote is None or not remote.has_any(entry.fingerprints):
+        return ""
+    again = sentence(
+        "but sms.by still lists it and will send it {when}: {deletion}",
+        when=sending_time(entry, remote),
+        deletion=_deletion(scope, address, entry, remote),
+    )
+    return sentence("{signature}; {again}", signature=why, again=again)
 
 
 def find_late_opt_outs(

@@ -51,6 +51,30 @@ def test_changed_mailing_that_is_not_gone_says_how_to_delete_it(shop: Shop) -> N
     assert len(shop.run("api", "getSMSMessages").json["data"]) == 1
 
 
+def test_withdrawn_mailing_that_is_still_listed_is_a_warning(shop: Shop) -> None:
+    """If sms.by still lists what `--anyway` withdrew, a plan warns once: raised or renamed, but not once it is gone."""
+    _write(shop, "Hi")
+    assert shop.run("apply", "--auto-approve").code == 0
+    assert shop.run("lock", "withdraw", "sale/vip", "--anyway").code == 0
+
+    def warnings() -> list[str]:
+        problems = shop.run("plan", "--format", "json").json["problems"]
+        return [one["message"] for one in problems if one["code"] == "NOT_CANCELLED"]
+
+    assert not warnings()  # the mailing is blocked, and its reason says the same
+    for text in (
+        SCHEDULED.format(text="Hi", revision=2),
+        SCHEDULED.format(text="Hi", revision=1).replace("vip", "best"),
+        SCHEDULED.format(text="Hi", revision=1).replace("{name: vip,", "{name: vip, cancelled: why,"),
+    ):
+        shop.write("sale.yaml", text)
+        (warning,) = warnings()
+        assert "still lists it and will send it at 2036-12-01 10:00" in warning
+        assert "delete `sale/vip shop#" in warning
+    shop.delete_all()
+    assert not warnings()
+
+
 def test_lower_revision_is_not_sent_beside_a_listed_one(shop: Shop) -> None:
     """If the lock is lost and the files go back to a lower revision, the higher one is a collision, scheduled or sent."""
     _write(shop, "Hi", revision=2)
