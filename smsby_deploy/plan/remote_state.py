@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from itertools import chain
@@ -34,22 +34,20 @@ _AFTER_CAMPAIGN = "/"  # a shorter name that contains it, and so a whole campaig
 class RemoteView:
     """The remote list as the project and environment of `scope` see it, indexed.
 
-    `own` are the names with a fingerprint of this project, by address and revision. `unmarked` are the names without any
-    fingerprint, by their first word. `by_id` holds the mailings that were kept, which are all if there is no filter; `ids`
-    holds all message ids of a fingerprint, because a message that was never sent may have been created twice. `count` is how
-    many mailings are listed, `longest` the length of the longest name. `foreign` are the names with a fingerprint of another
-    project, and their mailings, by address and revision.
+    `by_id` holds the mailings that the filter `wanted` kept of the `count` listed ones; `ids` holds all message ids of a
+    fingerprint, because a message that was never sent may have been created twice. `own` are the names with a fingerprint of
+    this project, by address and revision; `foreign` are those with one of another project, and their mailings. `unmarked` are
+    the names without any fingerprint, by their first word.
     """
 
     scope: str
-    by_fingerprint: dict[str, RemoteMailing]
-    own: dict[tuple[str, int], list[RemoteName]]
-    unmarked: dict[str, list[str]]
-    by_id: dict[int, RemoteMailing]
-    ids: dict[str, list[int]]
-    wanted: ListFilter | None = None
-    count: int = 0
-    longest: int = 0
+    wanted: ListFilter
+    count: int
+    by_fingerprint: dict[str, RemoteMailing] = field(default_factory=dict)
+    by_id: dict[int, RemoteMailing] = field(default_factory=dict)
+    ids: dict[str, list[int]] = field(default_factory=dict)
+    own: dict[tuple[str, int], list[RemoteName]] = field(default_factory=dict)
+    unmarked: dict[str, list[str]] = field(default_factory=dict)
     foreign: dict[tuple[str, int], list[tuple[RemoteName, RemoteMailing]]] = field(default_factory=dict)
 
     def find_id(self, number: int) -> RemoteMailing | None:
@@ -58,7 +56,7 @@ class RemoteView:
         Raises:
             LookupError: it is unknown whether it is listed.
         """
-        if self.wanted is not None and not self.wanted.names(number):
+        if not self.wanted.names(number):
             raise LookupError(f"the list was not read for mailing {number}")
         return self.by_id.get(number)
 
@@ -146,7 +144,7 @@ class RemoteView:
     def _truncated_names(self, address: str, revision: int) -> Iterator[str]:
         for first in _beginnings(address):
             for listed in self.unmarked.get(first, ()):
-                is_telling = _is_telling(listed) or len(listed) >= self.longest
+                is_telling = _is_telling(listed) or len(listed) >= self.wanted.longest
                 if is_telling and may_be_truncated(listed, self.scope, address, revision):
                     yield listed
 
@@ -232,12 +230,10 @@ def read_remote(
     return view_remote(scope, client.get_sms_messages(keep=wanted), wanted)
 
 
-def view_remote(
-    scope: str, mailings: MailingList | Iterable[RemoteMailing], wanted: ListFilter | None = None
-) -> RemoteView:
+def view_remote(scope: str, listed: MailingList, wanted: ListFilter) -> RemoteView:
     """Index the remote list for `scope`; it was read with the filter `wanted`."""
-    view = RemoteView(scope, {}, {}, {}, {}, {}, wanted)
-    for mailing in mailings:
+    view = RemoteView(scope, wanted, listed.count)
+    for mailing in listed:
         view.by_id[mailing.id] = mailing
         name = read_remote_name(mailing.name)
         if name is None:
@@ -251,9 +247,7 @@ def view_remote(
             view.ids.setdefault(name.fingerprint, []).append(mailing.id)
         else:
             view.foreign.setdefault((name.address, name.revision), []).append((name, mailing))
-    count = mailings.count if isinstance(mailings, MailingList) else len(view.by_id)
-    longest = max((len(one.name) for one in view.by_id.values()), default=0)
-    return replace(view, count=count, longest=max(longest, wanted.longest if wanted else 0))
+    return view
 
 
 def merge_entry(entry: Entry, remote: RemoteView | None) -> tuple[ChunkState, ...]:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from smsby_deploy.lock.records import AppliedBy, ChunkRecord, ChunkState, Entry
 from smsby_deploy.plan.desired import AudienceCounts, ChunkPlan, Desired
-from smsby_deploy.plan.remote_state import RemoteView, view_remote
+from smsby_deploy.plan.remote_state import ListFilter, RemoteView, view_remote
 from smsby_deploy.plan.situation import Situation
-from smsby_deploy.smsby.parsers import RemoteMailing
+from smsby_deploy.smsby.parsers import MailingList, RemoteMailing
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 MARKS = ("aaaaaaaaaa", "bbbbbbbbbb")
@@ -38,7 +39,7 @@ def make_entry(*states: ChunkState, **changes: Any) -> Entry:
 
 def make_list(*indexes: int, status: str = "NEW", count: int | None = None) -> RemoteView:
     """Return the remote list with the chunks at `indexes`."""
-    return view_remote(
+    return view_of(
         "shop",
         [
             RemoteMailing(
@@ -48,6 +49,14 @@ def make_list(*indexes: int, status: str = "NEW", count: int | None = None) -> R
             for index in indexes
         ],
     )  # fmt: skip
+
+
+def view_of(scope: str, mailings: Iterable[RemoteMailing]) -> RemoteView:
+    """Return the remote list if it has these mailings, all of which are needed."""
+    kept = tuple(mailings)
+    wanted = ListFilter(scope, [], [one.id for one in kept])
+    assert all(wanted(one.id, one.name) for one in kept)
+    return view_remote(scope, MailingList(kept, len(kept)), wanted)
 
 
 def make_situation(

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from smsby_deploy.plan.collision_reasons import find_collision
-from smsby_deploy.plan.remote_state import RemoteView, view_remote
+from smsby_deploy.plan.remote_state import RemoteView
 from smsby_deploy.smsby.parsers import RemoteMailing
-from tests.plan.situations import NOW
+from tests.plan.situations import NOW, view_of
 
 
 def _view(*names: str, later: bool = False) -> RemoteView:
-    return view_remote(
+    return view_of(
         "shop",
         [
             RemoteMailing(

@@ -17,13 +17,13 @@ from smsby_deploy.lock.records import Apply, ChunkState, Lock
 from smsby_deploy.plan.contradictions import find_contradictions, find_doubt, find_wrong_clock
 from smsby_deploy.plan.model import Action, Plan
 from smsby_deploy.plan.planner import make_plan
-from smsby_deploy.plan.remote_state import view_remote
 from smsby_deploy.smsby.client import ReadClient
 from smsby_deploy.smsby.facts import AccountFacts, Fact, FactName, FactState
 from smsby_deploy.smsby.parsers import read_mailings
 from tests.apply.fake_smsby import FakeTransport
 from tests.lock.examples import entry
 from tests.plan.examples import NOON, FixedClock
+from tests.plan.situations import view_of
 
 _AT = NOON.isoformat()
 _CAMPAIGN = """\
@@ -196,7 +196,7 @@ _LATER = (NOON + timedelta(days=1)).isoformat()
 def _listed(*names: str) -> Any:
     created = int(NOON.timestamp())
     rows = [{"id": number, "name": name, "d_create": created} for number, name in enumerate(names, 1)]
-    return view_remote("shop", read_mailings({"data": rows}) if rows else ())
+    return view_of("shop", read_mailings({"data": rows}) if rows else ())
 
 
 @pytest.mark.parametrize(

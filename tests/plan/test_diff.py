@@ -29,11 +29,11 @@ from smsby_deploy.plan.diff import (
 )
 from smsby_deploy.plan.gone import OwnContent
 from smsby_deploy.plan.model import ActionKind, ReasonCode
-from smsby_deploy.plan.remote_state import RemoteView, view_remote
+from smsby_deploy.plan.remote_state import RemoteView
 from smsby_deploy.plan.situation import Situation
 from smsby_deploy.problems import Location
 from smsby_deploy.smsby.parsers import AccountName, RemoteMailing
-from tests.plan.situations import MARKS, NOW, A, D, P, R, U, make_desired, make_entry
+from tests.plan.situations import MARKS, NOW, A, D, P, R, U, make_desired, make_entry, view_of
 
 
 def _desired(**changes: Any) -> Desired:
@@ -55,7 +55,7 @@ def _remote(*names: str, status: str = "NEW", when: datetime | None = None) -> R
         )
         for number, name in enumerate(names, 1)
     ]
-    return view_remote("shop", mailings)
+    return view_of("shop", mailings)
 
 
 _BOTH = tuple(f"spring-sale/vip [{i}/2] shop#{mark}" for i, mark in enumerate(MARKS, 1))
@@ -614,7 +614,7 @@ def test_listed_draft_is_confirmed_not_adopted() -> None:
         RemoteMailing(number, f"spring-sale/vip shop#{mark}", None, None, None, None, status, None, None)
         for number, mark, status in ((1, MARKS[0], "DRAFT"), (2, "0123456789", "NEW"))
     ]
-    beside = _diff(one, None, view_remote("shop", both))  # another checkout sent it: never twice
+    beside = _diff(one, None, view_of("shop", both))  # another checkout sent it: never twice
     assert (beside.action, beside.code) == (ActionKind.BLOCKED, ReasonCode.COLLISION)
 
 
@@ -695,21 +695,19 @@ def test_unrecorded_revision_is_counted_by_the_list() -> None:
     ]
     sent = [replace(one, id=number, name=name) for number, name in enumerate(names)]
     draft = replace(one, id=9, name="spring-sale/vip r3 shop#00000000d1", status="DRAFT")
-    decision = _diff(_desired(revision=4), None, view_remote("shop", [*sent, draft]))
+    decision = _diff(_desired(revision=4), None, view_of("shop", [*sent, draft]))
     (note,) = decision.notes
     assert decision.action is ActionKind.CREATE
     assert tuple(note) == (
         "SENT_AGAIN",
         "revision 4 will be sent to up to 6 recipients who already got revision 2",
     )
-    assert not _diff(_desired(), None, view_remote("shop", sent)).notes
+    assert not _diff(_desired(), None, view_of("shop", sent)).notes
     assert not _diff(_desired(revision=4), None, None).notes
-    remote = view_remote("shop", [*sent, draft])
+    remote = view_of("shop", [*sent, draft])
     rehearsal = Situation("shop", _desired(revision=4), None, remote, NOW, is_rehearsal=True)
     assert not diff_mailing(rehearsal).notes
-    (first,) = _diff(
-        _desired(revision=2, chunks=_OTHER_CHUNKS[1:]), None, view_remote("shop", sent[:1])
-    ).notes
+    (first,) = _diff(_desired(revision=2, chunks=_OTHER_CHUNKS[1:]), None, view_of("shop", sent[:1])).notes
     assert first.message == "revision 2 will be sent to up to 3 recipients who already got revision 1"
 
 

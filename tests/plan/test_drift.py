@@ -20,7 +20,7 @@ from smsby_deploy.plan.drift import (
     intended_by_files,
     intended_by_lock,
 )
-from smsby_deploy.plan.remote_state import RemoteView
+from smsby_deploy.plan.remote_state import ListFilter, RemoteView
 from smsby_deploy.problems import Location
 from smsby_deploy.smsby.parsers import AccountName, RemoteMailing
 
@@ -32,12 +32,13 @@ _LISTED = RemoteMailing(
     count_phones=3, status="NEW", cost=None, alphaname="MyShop",
 )  # fmt: skip
 _CHUNK = ChunkRecord("f", 3, "d", ChunkState.ACCEPTED)
+_ALL = ListFilter("shop", [], [])
 
 
 def _messages(
     listed: RemoteMailing, meant: IntendedValues = _MEANT, chunk: ChunkRecord = _CHUNK
 ) -> list[str]:
-    view = RemoteView("shop", {"f": listed}, {}, {}, {}, {})
+    view = RemoteView("shop", _ALL, 0, {"f": listed})
     problems = list(find_drift(meant, [chunk, chunk], view))
     assert all(
         (p.code, p.severity, p.location.line, p.location.column) == ("REMOTE_DIFFERS", "warning", 4, 16)
@@ -74,7 +75,7 @@ def test_drift_of_a_mailing_sent_at_once(minutes: int, differs: bool, wave: int 
 def test_drift_of_a_message_with_another_name() -> None:
     """A recorded message of another program is found by its id."""
     chunk = replace(_CHUNK, fingerprint="other", message_id=7)
-    view = RemoteView("shop", {}, {}, {}, {7: replace(_LISTED, d_schedule=5)}, {})
+    view = RemoteView("shop", _ALL, 0, by_id={7: replace(_LISTED, d_schedule=5)})
     (problem,) = find_drift(_MEANT, [chunk], view)
     assert problem.message.startswith("d_schedule: intended 2026-12-01T10:00:00+03:00, sms.by reports 1970")
 
@@ -249,9 +250,7 @@ def test_drift_of_chunks_with_times_of_their_own() -> None:
             str(n): replace(_LISTED, d_schedule=int((time + shift).timestamp()))
             for n, (time, shift) in enumerate(zip(times, shifts, strict=True))
         }
-        found = [
-            one.message for one in find_drift(_MEANT, chunks, RemoteView("shop", listed, {}, {}, {}, {}))
-        ]
+        found = [one.message for one in find_drift(_MEANT, chunks, RemoteView("shop", _ALL, 0, listed))]
         assert found == [
             f"d_schedule: intended 2026-12-01T{meant}:00+03:00, sms.by reports 2026-12-01T{reported}:00+03:00"
             + (f" (and {others} more chunk{'s' if others > 1 else ''})" if others else "")
@@ -269,5 +268,5 @@ def test_drift_of_numbers_in_spread_chunks() -> None:
         str(n): replace(_LISTED, d_schedule=int(time.timestamp()), count_phones=count)
         for n, (time, count) in enumerate(zip(times, (3, 2, 4), strict=True))
     }
-    found = [one.message for one in find_drift(_MEANT, chunks, RemoteView("shop", listed, {}, {}, {}, {}))]
+    found = [one.message for one in find_drift(_MEANT, chunks, RemoteView("shop", _ALL, 0, listed))]
     assert found == [f"count_phones: intended 3, sms.by reports {count}" for count in (2, 4)]

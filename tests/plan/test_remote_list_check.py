@@ -13,9 +13,9 @@ from smsby_deploy.lock.decisions import EVERY_MAILING, Ending, EndingKind, Resol
 from smsby_deploy.lock.records import ChunkState, Entry, Lock
 from smsby_deploy.lock.serialization import read_lock, write_lock
 from smsby_deploy.plan.remote_list_check import ListCheck, check_list, find_missing, is_forgotten, shows_any
-from smsby_deploy.plan.remote_state import view_remote
 from smsby_deploy.smsby.parsers import RemoteMailing, read_mailings
 from tests.lock.examples import entry
+from tests.plan.situations import view_of
 
 NOW = datetime(2026, 12, 1, 9, tzinfo=UTC)
 
@@ -34,7 +34,7 @@ def _listed(*names: str) -> list[RemoteMailing]:
 
 def _check(lock: Lock, *names: str) -> ListCheck:
     """Return the check of a lock, which is the same for one that was read from a file."""
-    remote, read = view_remote("shop", _listed(*names)), read_lock(write_lock(lock), "lock")
+    remote, read = view_of("shop", _listed(*names)), read_lock(write_lock(lock), "lock")
     check, again = (check_list(one, remote, now=NOW, reconcile_seconds=30) for one in (lock, read))
     assert check == again
     assert shows_any(lock, remote) is shows_any(read, remote)
@@ -169,7 +169,7 @@ def test_sandbox_has_forgotten(recorded: dict[str, Any], name: str, is_it: bool)
     """Another sandbox, or one that shows nothing it accepted, has forgotten the lock, unless that has no mailings."""
     mailings = {"sale/a": entry(recorded["mailing"])} if "mailing" in recorded else {}
     lock = Lock("shop", mailings=mailings, service=recorded.get("service"))
-    remote = view_remote("shop", _listed(*filter(None, [name])))
+    remote = view_of("shop", _listed(*filter(None, [name])))
     assert is_forgotten(lock, remote, _HERE) is is_it
     assert is_forgotten(replace(lock, service=None), remote, None) is (is_it and not name)
 
@@ -248,4 +248,4 @@ def test_shows_any_by_fingerprint_or_truncated_name(name: str, is_shown: bool) -
     mailings = {"a-longer-campaign/one": _accepted("3" * 10, hour), **others, "sale/vip": old}
     lock = Lock("shop", mailings=dict(sorted(mailings.items())))
     _check(lock, name)
-    assert shows_any(lock, view_remote("shop", _listed(name))) is is_shown
+    assert shows_any(lock, view_of("shop", _listed(name))) is is_shown

@@ -13,6 +13,7 @@ from smsby_deploy.plan.fingerprint import remote_name
 from smsby_deploy.plan.remote_state import ListFilter, RemoteView, merge_entry, read_remote, view_remote
 from smsby_deploy.smsby.client import ReadClient
 from smsby_deploy.smsby.parsers import KeepMailing, MailingList, RemoteMailing, keep_all
+from tests.plan.situations import view_of
 
 
 def _mailing(number: int, name: str, status: str = "SENT") -> RemoteMailing:
@@ -21,7 +22,7 @@ def _mailing(number: int, name: str, status: str = "SENT") -> RemoteMailing:
 
 def test_view_remote_indexes_own_mailings() -> None:
     """Mailings of other projects are found by id only, and names without a fingerprint by their first word."""
-    view = view_remote(
+    view = view_of(
         "shop",
         [
             _mailing(1, "sale/vip shop#aaaaaaaaaa"),
@@ -38,14 +39,14 @@ def test_view_remote_prefers_sent_mailings_to_drafts() -> None:
     """Of two mailings with one fingerprint the sent one counts, and both ids are known."""
     name = "sale/vip shop#aaaaaaaaaa"
     for order in ((1, 2), (2, 1)):
-        view = view_remote("shop", [_mailing(n, name, "DRAFT" if n == 1 else "SENT") for n in order])
+        view = view_of("shop", [_mailing(n, name, "DRAFT" if n == 1 else "SENT") for n in order])
         assert view.by_fingerprint["aaaaaaaaaa"].id == 2
         assert sorted(view.ids["aaaaaaaaaa"]) == [1, 2]
 
 
 def test_other_fingerprints_of_an_address_and_revision() -> None:
     """Planned fingerprints and other revisions are no collision."""
-    view = view_remote(
+    view = view_of(
         "shop",
         [
             _mailing(1, "sale/vip shop#aaaaaaaaaa"),
@@ -76,21 +77,20 @@ def test_other_fingerprints_of_an_address_and_revision() -> None:
 def test_truncated_name_begins_like_ours(name: str, may_be_ours: bool) -> None:
     """A truncated name of 20 characters or more is taken for this mailing; a shorter one at most may be."""
     whole = "spring-sale/vip shop#"
-    assert view_remote("shop", [_mailing(1, whole)]).truncated_name("spring-sale/vip", 1) == whole
-    view = view_remote("shop", [_mailing(1, name)])
+    assert view_of("shop", [_mailing(1, whole)]).truncated_name("spring-sale/vip", 1) == whole
+    view = view_of("shop", [_mailing(1, name)])
     assert view.truncated_name("spring-sale/vip", 1) is None
     assert view.short_name("spring-sale/vip", 1) == (name if may_be_ours else None)
-    view = view_remote("shop", [_mailing(1, OURS[:20]), _mailing(2, OURS[:19])])
+    view = view_of("shop", [_mailing(1, OURS[:20]), _mailing(2, OURS[:19])])
     assert view.truncated_name(OURS, 1) == OURS[:20]
 
 
-@pytest.mark.parametrize("is_filtered", [False, True])
-def test_name_cut_inside_a_campaign_is_as_long_as_any(is_filtered: bool) -> None:
+def test_name_cut_inside_a_campaign_is_as_long_as_any() -> None:
     """If the account lists longer names, a short name was not truncated and may be any mailing's."""
     for other, found in (("Newsle", "spring"), ("Newsletter", None)):
-        wanted = ListFilter("shop", ["spring-sale/vip"], []) if is_filtered else None
+        wanted = ListFilter("shop", ["spring-sale/vip"], [])
         listed = [_mailing(1, "spring"), _mailing(2, other)]
-        kept = [one for one in listed if wanted is None or wanted(one.id, one.name)]
+        kept = MailingList(tuple(one for one in listed if wanted(one.id, one.name)), 2)
         assert view_remote("shop", kept, wanted).short_name("spring-sale/vip", 1) == found
 
 
@@ -141,7 +141,7 @@ def test_list_filter_loses_no_name_that_a_view_finds(
     name = remote_name("shop", address, revision, 0, 2, "0123456789")[:end] + more
     wanted = ListFilter("shop", [address, "b/b"], [])
     whole, kept = (
-        view_remote("shop", [_mailing(1, name)] if is_kept else [], wanted)
+        view_remote("shop", MailingList((_mailing(1, name),) if is_kept else (), 1), wanted)
         for is_kept in (True, wanted(1, name))
     )
     assert kept.by_fingerprint == whole.by_fingerprint
@@ -154,7 +154,8 @@ def test_list_filter_loses_no_name_that_a_view_finds(
 
 def test_find_id_knows_only_what_was_asked_for() -> None:
     """Looking up an id that the filter was not asked to keep is an error, not "not listed"."""
-    view = view_remote("shop", [_mailing(1, "Newsletter")], ListFilter("shop", [], [1, 2]))
+    listed = MailingList((_mailing(1, "Newsletter"),), 1)
+    view = view_remote("shop", listed, ListFilter("shop", [], [1, 2]))
     assert [one and one.id for one in (view.find_id(1), view.find_id(2))] == [1, None]
     with pytest.raises(LookupError):
         view.find_id(3)
@@ -202,7 +203,7 @@ def _listed(*chunks: int, status: str = "SENT") -> RemoteView:
         )
         for number in chunks
     ]  # fmt: skip
-    return view_remote("shop", mailings)
+    return view_of("shop", mailings)
 
 
 @pytest.mark.parametrize(
