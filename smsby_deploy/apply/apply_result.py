@@ -67,10 +67,9 @@ class MailingResult:
     uuids: list[str] = field(default_factory=list)
     message_ids: list[int] = field(default_factory=list)
     error: str | None = None
-    has_lapsed: bool = False  # it is no longer approved
     waits: str = ""  # what must happen before its next wave is sent
     was_judged: bool = False  # a verdict on a wave was recorded
-    was_begun: bool = False  # its entry was written, whatever the outcome
+    is_recorded: bool = False  # its entry was written or changed, whatever the outcome
     concerned: int | None = None
     revision: int | None = None
 
@@ -93,7 +92,7 @@ class MailingResult:
     @property
     def has_record(self) -> bool:
         """Whether the lock records something new about it."""
-        is_changed = self.has_lapsed or self.was_judged or self.was_begun
+        is_changed = self.is_recorded or self.was_judged
         return is_changed or self.outcome in _RECORDED or bool(self.uuids or self.message_ids)
 
 
@@ -211,7 +210,9 @@ class ApplyResult:
         totals = total_of(planned[mailing.address] for mailing in sent)
         cost = totals.cost if totals.has_cost and self.plan.currency is not None else None
         uncounted = sum(mailing.recipients is None for mailing in sent)
-        partly = sum(one.was_begun and (one.is_partial or one.concerned is not None) for one in self.mailings)
+        partly = sum(
+            one.is_recorded and (one.is_partial or one.concerned is not None) for one in self.mailings
+        )
         return SentTotals(recipients, now, uncounted, cost, totals.unpriced, partly)
 
 

@@ -189,7 +189,7 @@ def _stopped(before: MailingResult, now: MailingResult) -> MailingResult:
     if now.outcome is not MailingOutcome.SKIPPED:
         return now
     partial, ids = MailingOutcome.PARTIAL, before.message_ids
-    return replace(now, outcome=partial, uuids=before.uuids, message_ids=ids, was_begun=True)
+    return replace(now, outcome=partial, uuids=before.uuids, message_ids=ids, is_recorded=True)
 
 
 def _without(result: ApplyResult, addresses: set[str]) -> ApplyResult:

@@ -274,7 +274,8 @@ class _HandOver:
             if one.address in listed:
                 self._report_listed(one.address, _CHANGED)
             else:
-                self.mailings.append(replace(one, has_lapsed=one.address in lapsed))
+                is_recorded = one.is_recorded or one.address in lapsed
+                self.mailings.append(replace(one, is_recorded=is_recorded))
         self.codes.add(part.exit_code)
 
     def _take_back(self, addresses: Sequence[str], reason: str, why: str, code: ExitCode | None) -> None:
@@ -283,7 +284,7 @@ class _HandOver:
             lapsed = self._lapse(addresses, reason)
             for address in addresses:
                 if address in lapsed:
-                    self._skip(address, why, code, has_lapsed=True)
+                    self._skip(address, why, code, is_recorded=True)
                 else:
                     self._report_listed(address, reason)
 
@@ -339,10 +340,10 @@ class _HandOver:
         why: str,
         code: ExitCode | None,
         *,
-        has_lapsed: bool = False,
+        is_recorded: bool = False,
         was_judged: bool = False,
     ) -> None:
-        skipped = replace(self._skipped(address), error=why, has_lapsed=has_lapsed, was_judged=was_judged)
+        skipped = replace(self._skipped(address), error=why, is_recorded=is_recorded, was_judged=was_judged)
         self.mailings.append(skipped)
         if code is not None:
             self.codes.add(code)

@@ -108,7 +108,7 @@ class MailingRun:
             return self._result(MailingOutcome.SKIPPED, reason)
         outcome, error = self._judge(entry, wave, reason)
         result = self._result(outcome, error, entry, _recipients_of(wave))
-        return replace(result, was_begun=True, concerned=count_concerned(wave, outcome))
+        return replace(result, is_recorded=True, concerned=count_concerned(wave, outcome))
 
     def _judge(self, entry: Entry, wave: Entry, reason: str | None) -> tuple[MailingOutcome, str | None]:
         """Return the outcome and the error of a mailing of which this run began to send a `wave`."""

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from smsby_deploy.apply.apply_result import NextStep
 from smsby_deploy.apply.hand_over import hand_over
 from smsby_deploy.apply.run import apply_plan
 from smsby_deploy.errors import SmsbyDeployError, UsageError
@@ -74,6 +75,16 @@ def test_hand_over_of_each_plan_is_judged_by_itself(waiting: Shop) -> None:
     approve(waiting, a=to(PHONES[0]), b=to(PHONES[1]))
     _pass(waiting, HOUR)
     assert outcomes(hand_over(waiting.request())) == {"a": "sent", "b": "sent"}
+
+
+def test_rejected_hand_over_is_recorded(waiting: Shop) -> None:
+    """A mailing that sms.by rejects is in the lock, which the user must commit."""
+    approve(waiting, a=to(PHONES[0]))
+    _pass(waiting, HOUR)
+    waiting.sms_by.script("sendBulkSms", error("limit exceeded"))
+    result = hand_over(waiting.request())
+    assert outcomes(result) == {"a": "rejected"}
+    assert NextStep.COMMIT_LOCK in result.next_steps
 
 
 def test_hand_over_is_one_run_in_the_history(waiting: Shop) -> None:

@@ -96,7 +96,7 @@ def test_what_was_sent_is_not_recorded_as_withdrawn(older: Shop, change: str) ->
     older.sms_by.script("getSMSMessages", _list(*_names(older)))
     _CHANGES[change](older)
     found = _due(older, ExitCode.REFUSED if change == "changed" else ExitCode.DONE)
-    assert (found.outcome, found.has_lapsed) == ("adopted", False)
+    assert (found.outcome, found.is_recorded) == ("adopted", False)
     assert "lock withdraw sale/vip" in (found.error or "")
     assert _state(older) is EntryState.COMPLETE
     assert hand_over(older.request()).mailings == ()
@@ -129,7 +129,7 @@ def test_approval_does_not_lapse_without_the_list(older: Shop, change: str) -> N
     assert _due(older, ExitCode.UNREACHABLE).outcome == "skipped"
     assert _state(older) is EntryState.WAITING
     older.sms_by.script("getSMSMessages", EMPTY_LIST)
-    assert _due(older, ExitCode.DONE).has_lapsed
+    assert _due(older, ExitCode.DONE).is_recorded
     assert _state(older) is EntryState.WITHDRAWN
 
 

@@ -165,8 +165,8 @@ def test_apply_of_a_partly_sent_mailing_names_it() -> None:
 
 def test_summary_says_that_it_lacks_what_was_sent_in_part() -> None:
     """The summary says that its cost lacks partly sent mailings, since the cost of a part is not known."""
-    part = MailingResult("sale/part", MailingOutcome.PARTIAL, 4, error="why", was_begun=True)
-    lost = MailingResult("sale/lost", MailingOutcome.UNKNOWN, 4, error="why", was_begun=True, concerned=2)
+    part = MailingResult("sale/part", MailingOutcome.PARTIAL, 4, error="why", is_recorded=True)
+    lost = MailingResult("sale/lost", MailingOutcome.UNKNOWN, 4, error="why", is_recorded=True, concerned=2)
     earlier = MailingResult("sale/old", MailingOutcome.PARTIAL, 4, error="why")
     whole = MailingResult("sale/vip", MailingOutcome.SENT, 2)
     end = "; excluding the sent part of {}\n"
