@@ -263,6 +263,15 @@ class World:
         )
         self.say: Callable[[Event], None] = self.events.append
 
+    def signal_at(self, *times: float) -> None:
+        """Send the process a signal at each of `times`."""
+
+        def count() -> None:
+            self.shutdown.count += 1
+
+        for time in times:
+            self.clock.at(time, count)
+
     def dispatcher(self, workers: WorkerPool | None = None) -> Dispatcher:
         answers = AnswerHandler(self.context, Reconciler(self.context))
         return Dispatcher(self.context, workers or self.workers, answers)

@@ -6,8 +6,6 @@ import threading
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from smsby_deploy.apply.context import Event
 from smsby_deploy.apply.mailing_run import FilesChanged
@@ -259,7 +257,7 @@ def test_dispatcher_stops_while_it_waits_for_a_connection() -> None:
     """A signal ends the wait for a connection, and nothing is sent."""
     world = World()
     world.connections.latency = 60.0
-    _signal(world, 1.0)
+    world.signal_at(1.0)
     with pytest.raises(StopSending, match="stopped by a signal before it was sent"):
         world.dispatcher().send(world.request(0))
     assert world.clock.time < 2
@@ -321,18 +319,10 @@ def test_dispatcher_handles_what_is_in_flight_when_it_stops() -> None:
 # --- signals ---------------------------------------------------------------------------------------------------------
 
 
-def _signal(world: World, *times: float) -> None:
-    def count() -> None:
-        world.shutdown.count += 1
-
-    for time in times:
-        world.clock.at(time, count)
-
-
 def test_dispatcher_records_what_is_in_flight_after_a_signal() -> None:
     """After a signal both answers in flight are recorded, and the third request is not sent."""
     world = World(concurrency=2)
-    _signal(world, 0.5)
+    world.signal_at(0.5)
     with pytest.raises(StopSending, match="stopped by a signal before it was sent"):
         world.dispatcher().send_all(world.request(index, latency=1) for index in range(3))
     assert world.states() == ["accepted", "accepted", "pending"]
@@ -341,7 +331,7 @@ def test_dispatcher_records_what_is_in_flight_after_a_signal() -> None:
 def test_dispatcher_ignores_a_signal_after_the_last_request() -> None:
     """A signal after the last request does not make the run stopped, since nothing was kept from being sent."""
     world = World(concurrency=2)
-    _signal(world, 0.5)
+    world.signal_at(0.5)
     world.dispatcher().send_all(world.request(index, latency=1) for index in range(2))
     assert world.states() == ["accepted", "accepted", "pending"]
 
@@ -349,7 +339,7 @@ def test_dispatcher_ignores_a_signal_after_the_last_request() -> None:
 def test_dispatcher_ends_the_pause_of_a_slow_pace_on_a_signal() -> None:
     """A signal between two requests, 50 seconds apart, stops the run at once."""
     world = World(concurrency=1, interval=50)
-    _signal(world, 2)
+    world.signal_at(2)
     with pytest.raises(StopSending, match="stopped by a signal"):
         world.dispatcher().send_all(world.request(index) for index in range(3))
     assert world.clock.time < 2.5
@@ -392,7 +382,7 @@ def test_dispatcher_stops_when_frozen_while_it_prepares() -> None:
 def test_dispatcher_ends_the_pause_before_a_retry_on_a_signal() -> None:
     """A signal during a Retry-After of 50 seconds stops the run at once."""
     world = World()
-    _signal(world, 2)
+    world.signal_at(2)
     with pytest.raises(StopSending, match="stopped by a signal"):
         world.dispatcher().send(world.request(0, busy(50)))
     assert world.clock.time < 3
@@ -402,7 +392,7 @@ def test_dispatcher_ends_the_pause_before_a_retry_on_a_signal() -> None:
 def test_dispatcher_abandons_requests_after_a_second_signal() -> None:
     """After a second signal the requests in flight are unknown, and the others stay unsent."""
     world = World(concurrency=2)
-    _signal(world, 0.5, 0.6)
+    world.signal_at(0.5, 0.6)
     with pytest.raises(StopSending):
         world.dispatcher().send_all(world.request(index, latency=1000) for index in range(3))
     assert world.clock.time < 10
@@ -451,7 +441,7 @@ def test_dispatcher_records_answers_if_a_signal_is_not_shown() -> None:
 
     world.say = say
     world.workers._announce_shutdown = announce
-    _signal(world, 1.5)
+    world.signal_at(1.5)
     with pytest.raises(BrokenPipeError):
         world.dispatcher().send_all(world.request(index, latency=index * 4 + 1.0) for index in range(4))
     assert world.states() == ["accepted", "accepted", "accepted", "pending"]
@@ -539,113 +529,3 @@ def test_dispatcher_sends_nothing_if_an_intent_is_not_saved() -> None:
     with pytest.raises(ResultNotSaved):
         world.dispatcher().send(world.request(0))
     assert not world.sent
-
-
-# --- any course of events --------------------------------------------------------------------------------------------
-
-_OUTCOMES = st.sampled_from(
-    [ACCEPTED] * 8 + [REJECTED, UNKNOWN, TOKEN_REFUSED, busy(), busy(0), busy(3), busy(900)]
-)
-
-
-@settings(max_examples=5 * settings().max_examples)
-@given(
-    concurrency=st.integers(1, 5) | st.just(64),
-    interval=st.sampled_from([0.0, 0.2]),
-    answers=st.lists(
-        st.tuples(st.lists(_OUTCOMES, min_size=1, max_size=3), st.floats(0.01, 2)), min_size=1, max_size=20
-    ),
-    signals=st.lists(st.floats(0, 5), max_size=2),
-    latency=st.sampled_from([0.0, 0.3]),
-    failures=st.lists(st.booleans(), max_size=4),
-    shared_lock=st.sampled_from([None, "git"]),
-)
-def test_dispatcher_keeps_its_promises_in_any_course(
-    concurrency: int,
-    interval: float,
-    answers: list[tuple[list[Outcome], float]],
-    signals: list[float],
-    latency: float,
-    failures: list[bool],
-    shared_lock: object,
-) -> None:
-    """With random answers, latencies, connections and signals, every promise of the module's docstring holds."""
-    world = World(
-        concurrency=concurrency,
-        mailings=3,
-        chunks=len(answers),
-        interval=interval,
-        shared_lock=shared_lock,
-    )
-    _signal(world, *signals)
-    world.connections.latency, world.connections.failures = latency, failures
-    checks = _Checks(world, interval)
-    requests = [
-        FakeRequest(world, (f"m/{number % 3}", number), outcomes, latency)
-        for number, (outcomes, latency) in enumerate(answers)
-    ]
-    try:
-        world.dispatcher().send_all(requests)
-        is_stopped = False
-    except StopSending:
-        is_stopped = True
-    checks.check_journal()
-    for mailing in range(3):
-        run = world.context.runs[f"m/{mailing}"]
-        mine = [
-            request for request in requests if request.chunks == [] or request.chunks[0][0] == f"m/{mailing}"
-        ]
-        if not is_stopped and not run.is_stopped:
-            states = world.states(mailing)
-            assert all(states[request.chunks[0][1]] == "accepted" for request in mine if request.chunks)
-
-
-class _Checks:
-    """Checks on every request as it is sent, and on the journal afterwards."""
-
-    def __init__(self, world: World, interval: float) -> None:
-        self._world = world
-        self._interval = interval
-        self._last = float("-inf")
-        world.workers.on_submit = self._on_submit
-        world.say = self._on_event
-
-    def _on_submit(self) -> None:
-        world = self._world
-        (line,) = world.held.lines[-1:]
-        assert line["event"] == "intent"
-        self._check_disk()
-        ((address, _),) = line["chunks"]
-        assert not world.context.runs[address].is_stopped
-        assert not world.shutdown.is_requested
-        assert not [one for one in world.workers.arrived if one.kind is not OutcomeKind.ACCEPTED]
-        assert len(world.workers._in_flight) < world.context.project.api.concurrency
-        assert world.clock.time - self._last > self._interval - 1e-6
-        self._last = world.clock.time
-
-    def _on_event(self, event: Event) -> None:
-        self._check_disk()
-
-    def _check_disk(self) -> None:
-        assert self._world.held.synced == len(self._world.held.lines)
-
-    def check_journal(self) -> None:
-        """Check that each request has an intent and then its result, and is sent again only if it was not sent.
-
-        Without a connection there is no intent.
-        """
-        self._check_disk()
-        open_intents: set[tuple[str, int]] = set()
-        settled: dict[tuple[str, int], str] = {}
-        for line in self._world.held.lines[1:]:
-            refs = [(address, index) for address, index in line["chunks"]]
-            for ref in refs:
-                if line["event"] == "intent":
-                    assert ref not in open_intents
-                    assert settled.get(ref, "pending") == "pending"
-                    open_intents.add(ref)
-                elif line["event"] == "result":
-                    assert ref in open_intents or line["changes"]["error"] == OFFLINE.message
-                    open_intents.discard(ref)
-                    settled[ref] = line["changes"]["state"]
-        assert not open_intents
