@@ -145,11 +145,10 @@ def _find_archivable(
     """Query sms.by about mailings not known to be final, and store the answers like `status`."""
     from smsby_deploy.status.archivable import find_archivable
     from smsby_deploy.status.collect import StatusOptions
-    from smsby_deploy.status.final_chunks import final_path, read_final, write_final
+    from smsby_deploy.status.final_chunks import read_final
 
     clock, account = SystemClock(), AccountAccess(project.api, context.environ)
-    cache = final_path(project.lock)
-    final = read_final(cache, account.secret())
+    final = read_final(project.lock, account.secret())
     options = StatusOptions(
         reconcile_seconds=account.listing_seconds(),
         here=account.binding(),
@@ -168,7 +167,7 @@ def _find_archivable(
                 progress=asking_progress(progress),
             )
     finally:  # keep the answers that came before an outage
-        write_final(cache, final, account.secret())
+        final.save()
 
 
 @command.command("path", epilog=examples("smsby-deploy lock path"))

@@ -96,11 +96,11 @@ def _make_report(context: Context, by: str, since: str | None, out: Path | None)
 
 def _remembered(context: Context, project: Project) -> DeliveriesOf:
     """The deliveries that `status` has stored; none without the token that sealed them."""
-    from smsby_deploy.status.final_chunks import FinalChunks, final_path, read_final
+    from smsby_deploy.status.final_chunks import FinalChunks, read_final
     from smsby_deploy.status.mailing_summary import Moment
 
     try:
-        final = read_final(final_path(project.lock), AccountAccess(project.api, context.environ).secret())
+        final = read_final(project.lock, AccountAccess(project.api, context.environ).secret())
     except SmsbyDeployError:
         final = FinalChunks()
     moment = Moment(SystemClock().now(), project.settle_after)

@@ -166,7 +166,7 @@ def _collector(
     from smsby_deploy.plan.selection import removed_from
     from smsby_deploy.status.callbacks import Callbacks, callbacks_path
     from smsby_deploy.status.collect import StatusOptions, collect_status, read_since, select_addresses
-    from smsby_deploy.status.final_chunks import final_path, read_final, write_final
+    from smsby_deploy.status.final_chunks import read_final
 
     clock, project = SystemClock(), loaded.project
     after = read_since(since, now=clock.now(), zone=project.api.account_timezone) if since else None
@@ -179,7 +179,7 @@ def _collector(
 
     with unknown_first(is_unknown):
         reader = account.open_reader()
-    final = read_final(final_path(project.lock), account.secret())
+    final = read_final(project.lock, account.secret())
     callbacks = Callbacks(callbacks_path(project.lock))
 
     def collect(**arguments: Any) -> StatusReport:
@@ -206,7 +206,7 @@ def _collector(
                 read_callbacks=callbacks.read,
                 **arguments,
             )
-        write_final(final_path(project.lock), final, account.secret())
+        final.save()
         return report
 
     return collect

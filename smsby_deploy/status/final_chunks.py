@@ -27,9 +27,10 @@ _MINUTE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d", re.ASCII)
 class FinalChunks:
     """Counts by chunk: its fingerprint and its ids at sms.by."""
 
-    def __init__(self, known: dict[str, str] | None = None) -> None:
+    def __init__(self, cache: SealedCache | None = None) -> None:
+        self._cache = cache
         # As JSON: thousands of counters take a tenth of the memory.
-        self.known = {} if known is None else known
+        self.known = {} if cache is None else cache.read(str)
         self.has_changed = False
 
     def find(self, chunk: ChunkRecord, *, is_overdue: bool, needs_phones: bool) -> DeliveryCounts | None:
@@ -66,32 +67,20 @@ class FinalChunks:
             self.known[_key(chunk)] = text
             self.has_changed = True
 
+    def save(self) -> None:
+        """Write the cache if something has changed.
 
-def final_path(lock: Path) -> Path:
-    """Return the file that belongs to `lock`."""
-    return private_file(lock, "status")
-
-
-def read_final(path: Path, token: str) -> FinalChunks:
-    """Return the content of the file.
-
-    It is empty if the file is missing, damaged, or was written with another token.
-    """
-    return FinalChunks(_cache(path, token).read(str))
+        If that fails, the next run only has to query again.
+        """
+        if self.has_changed and self._cache is not None:
+            self.has_changed = not self._cache.write(self.known, str)
 
 
-def write_final(path: Path, final: FinalChunks, token: str) -> None:
-    """Write the file if something has changed.
-
-    If that fails, the next run only has to query again.
-    """
-    if final.has_changed:
-        final.has_changed = not _cache(path, token).write(final.known, str)
-
-
-def _cache(path: Path, token: str) -> SealedCache:
+def read_final(lock: Path, token: str) -> FinalChunks:
+    """Return what the cache of `lock` has; nothing if it was written with another token."""
     key = hashlib.sha256(f"{_FORMAT} {token}".encode()).digest()
-    return SealedCache(path, _FORMAT, hmac.new(key, digestmod=hashlib.sha256))
+    seal = hmac.new(key, digestmod=hashlib.sha256)
+    return FinalChunks(SealedCache(private_file(lock, "status"), _FORMAT, seal))
 
 
 def _key(chunk: ChunkRecord) -> str:

@@ -36,14 +36,14 @@ _ALL_FINAL = """
 import collections, pathlib, sys
 from smsby_deploy.lock.store import LockStore
 from smsby_deploy.status.delivery_counts import DeliveryCounts
-from smsby_deploy.status.final_chunks import FinalChunks, final_path, write_final
+from smsby_deploy.status.final_chunks import read_final
 path = pathlib.Path(sys.argv[1]) / "smsby.lock.json"
-final, all = FinalChunks(), collections.Counter
+final, all = read_final(path, f"{sys.argv[2]} bench"), collections.Counter
 minutes = {f"2025-03-01 10:{minute:02}": 50 for minute in range(20)}
 counts = DeliveryCounts(all(DELIVERED=1000), all(), all(minutes), all({"375 29": 1000}), all({"375 29": 1000}))
 for entry in LockStore(path, "bench").read().mailings.values():
     final.add(entry.chunks[0], counts, is_overdue=False)
-write_final(final_path(path), final, f"{sys.argv[2]} bench")
+final.save()
 """
 
 

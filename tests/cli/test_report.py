@@ -97,16 +97,16 @@ def test_report_believes_no_deliveries_without_the_token(
     from smsby_deploy.lock.records import ChunkState
     from smsby_deploy.lock.store import LockStore
     from smsby_deploy.smsby.deliveries import Delivery
-    from smsby_deploy.status.final_chunks import FinalChunks, final_path, write_final
+    from smsby_deploy.status.final_chunks import read_final
     from tests.status.examples import count_deliveries
 
     _lock(shop, "smsby.lock.json", "sale/vip")
     (chunk,) = LockStore(shop / "smsby.lock.json", "shop").read().mailings["sale/vip"].chunks
     assert chunk.state is ChunkState.ACCEPTED
-    final = FinalChunks()
+    final = read_final(shop / "smsby.lock.json", "https://app.sms.by mine")
     rows = [Delivery(phone, "DELIVERED", None) for phone in ("375291234567", "375291234568")]
     final.add(chunk, count_deliveries(rows, list_missed=False), is_overdue=False)
-    write_final(final_path(shop / "smsby.lock.json"), final, "https://app.sms.by mine")
+    final.save()
 
     def delivered() -> int | None:
         assert run(["-C", str(shop), "report", "--by", "mailing", "--format", "json"]) == 0

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from smsby_deploy.lock.places import private_file
 from smsby_deploy.lock.records import ChunkRecord, ChunkState
 from smsby_deploy.status.delivery_counts import DeliveryCounts
-from smsby_deploy.status.final_chunks import FinalChunks, final_path, read_final, write_final
+from smsby_deploy.status.final_chunks import FinalChunks, read_final
 from smsby_deploy.status.mailing_details import MissedRows
 from tests.status.examples import A, B, chunk, count_deliveries, deliveries
 
@@ -26,10 +27,11 @@ def _find(final: FinalChunks, record: ChunkRecord, *, phones: bool = False) -> D
 @pytest.mark.parametrize("counts", [DELIVERED, MIXED])
 def test_final_chunks_keep_every_count(tmp_path: Path, counts: DeliveryCounts) -> None:
     """Every count is read back as it was written, without the phones."""
-    final, path = FinalChunks(), final_path(tmp_path / "lock.json")
+    lock, path = tmp_path / "lock.json", tmp_path / ".smsby/lock.json.status"
+    final = read_final(lock, "secret")
     final.add(chunk(A, 2), counts, is_overdue=False)
-    write_final(path, final, "secret")
-    assert _find(read_final(path, "secret"), chunk(A, 2)) == replace(counts, missed=MissedRows())
+    final.save()
+    assert _find(read_final(lock, "secret"), chunk(A, 2)) == replace(counts, missed=MissedRows())
     assert "37529" not in path.read_text()
     assert (path.parent / ".gitignore").read_text() == "*\n"
     assert path.stat().st_mode & 0o077 == 0
@@ -110,34 +112,35 @@ def test_final_chunks_that_were_overdue_may_be_open_again() -> None:
 
 def test_read_final_believes_no_damaged_file(tmp_path: Path) -> None:
     """A file that is changed at any byte, cut off, or written with another token counts as missing."""
-    final, path = FinalChunks(), final_path(tmp_path / "lock.json")
-    assert read_final(path, "secret").find(chunk(A, 2), is_overdue=True, needs_phones=False) is None
+    lock, path = tmp_path / "lock.json", tmp_path / ".smsby/lock.json.status"
+    final = read_final(lock, "secret")
+    assert final.find(chunk(A, 2), is_overdue=True, needs_phones=False) is None
     final.add(chunk(A, 2), MIXED, is_overdue=False)
-    write_final(path, final, "secret")
+    final.save()
     content = path.read_bytes()
-    assert _find(read_final(path, "other"), chunk(A, 2)) is None
+    assert _find(read_final(lock, "other"), chunk(A, 2)) is None
     for offset in range(len(content)):
         for damaged in (content[:offset], content[:offset] + b"\xff" + content[offset + 1 :]):
             path.write_bytes(damaged)
-            assert _find(read_final(path, "secret"), chunk(A, 2)) is None, offset
+            assert _find(read_final(lock, "secret"), chunk(A, 2)) is None, offset
 
 
-def test_write_final_needs_no_folder_that_can_be_written(tmp_path: Path) -> None:
+def test_final_chunks_need_no_folder_that_can_be_written(tmp_path: Path) -> None:
     """A report does not fail if the record cannot be written."""
     (tmp_path / ".smsby").write_text("a file")
-    final, path = FinalChunks(), final_path(tmp_path / "lock.json")
+    final = read_final(tmp_path / "lock.json", "secret")
     final.add(chunk(A, 2), DELIVERED, is_overdue=False)
-    write_final(path, final, "secret")
-    assert _find(read_final(path, "secret"), chunk(A, 2)) is None
+    final.save()
+    assert _find(read_final(tmp_path / "lock.json", "secret"), chunk(A, 2)) is None
 
 
-def test_write_final_follows_no_link(tmp_path: Path) -> None:
+def test_final_chunks_follow_no_link(tmp_path: Path) -> None:
     """A link in place of the file or its folder is not followed."""
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     (tmp_path / ".smsby").symlink_to(elsewhere)
-    final, path = FinalChunks(), final_path(tmp_path / "lock.json")
+    final = read_final(tmp_path / "lock.json", "secret")
     final.add(chunk(A, 2), DELIVERED, is_overdue=False)
-    write_final(path, final, "secret")
+    final.save()
     assert list(elsewhere.iterdir()) == []
-    assert final_path(tmp_path / ".smsby" / "x.json").parent == tmp_path / ".smsby"
+    assert private_file(tmp_path / ".smsby" / "x.json", "status").parent == tmp_path / ".smsby"
