@@ -58,19 +58,19 @@ class ChunkRecipients:
 GroupedRecipients = tuple[ChunkGroup, ChunkRecipients]
 
 
-def text_of_chunk(mailing: Mailing, template: Template | None, variant: str | None) -> str | None:
+def text_of_chunk(mailing: Mailing, template: Template, variant: str | None) -> str | None:
     """Return the text that all recipients of a chunk get; None if they have their own."""
-    if variant is not None and template is not None:
+    if variant is not None:
         from smsby_deploy.texts.languages_and_variants import VariantTemplates
 
         assert isinstance(template, VariantTemplates)
         one = template.by_name[variant]
         return None if one.is_personal else one.render_once()
-    return None if template is None or is_personal(mailing, template) else template.render_once()
+    return None if is_personal(mailing, template) else template.render_once()
 
 
 def group_by_variant(
-    batches: Iterator[RenderedTexts], mailing: Mailing, template: Template | None, size: int
+    batches: Iterator[RenderedTexts], mailing: Mailing, template: Template, size: int
 ) -> Iterator[GroupedRecipients]:
     """Yield recipients by variant, from `size` recipients of the audience at a time.
 

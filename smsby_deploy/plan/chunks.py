@@ -40,7 +40,7 @@ from smsby_deploy.recipients.phone_set import PhoneSet
 from smsby_deploy.recipients.rows import BLOCK_ROWS
 from smsby_deploy.texts.analysis import has_markup
 from smsby_deploy.texts.encoding_lint import Rewriter, is_composed
-from smsby_deploy.texts.template import KeptProblems, Template, is_personal, render_texts
+from smsby_deploy.texts.template import KeptProblems, Template, is_personal
 from smsby_deploy.wording import sentence
 
 # Recipients of a mailing that is sent phone by phone: half an hour at 5 requests per second.
@@ -89,10 +89,9 @@ class ChunkReport:
     audience_digest: AudienceDigest = field(default_factory=AudienceDigest)
     audience: AudienceReport = field(default_factory=AudienceReport)
     texts: KeptProblems = field(default_factory=KeptProblems)
-    replaced: set[str] = field(default_factory=set)  # characters that smart encoding replaced
 
 
-def hash_content(mailing: Mailing, template: Template | None, *, composes: bool = True) -> str:
+def hash_content(mailing: Mailing, template: Template, *, composes: bool = True) -> str:
     """Return the digest of what a mailing says and when, without its audience.
 
     It covers the time as an instant, the time zone only if it is not the default and a text may show dates, and the text
@@ -117,33 +116,31 @@ def hash_content(mailing: Mailing, template: Template | None, *, composes: bool 
     texts = _written_texts(mailing, template) if mailing.timezone != HOME_TIMEZONE else ()
     if any(has_markup(text) and "date" in text for text in texts):  # perhaps the filter
         header["timezone"] = mailing.timezone
-    if template is not None and template.inputs:
+    if template.inputs:
         header["includes"] = {name: rewrite(text) for name, text in template.inputs.items()}
     return hash_json(header)
 
 
-def _written_texts(mailing: Mailing, template: Template | None) -> list[str]:
-    included = template.inputs.values() if template is not None else ()
-    return [*(source.text for source in mailing.text_sources), *included]
+def _written_texts(mailing: Mailing, template: Template) -> list[str]:
+    return [*(source.text for source in mailing.text_sources), *template.inputs.values()]
 
 
-def hash_former_content(mailing: Mailing, template: Template | None) -> str | None:
+def hash_former_content(mailing: Mailing, template: Template) -> str | None:
     """Return the content digest of versions that did not compose texts; None if the same."""
     if all(map(is_composed, _written_texts(mailing, template))):
         return None
     return hash_content(mailing, template, composes=False)
 
 
-def hash_text(mailing: Mailing, template: Template | None, own_texts: str | None = None) -> str:
+def hash_text(mailing: Mailing, template: Template, own_texts: str | None = None) -> str:
     """Return the digest of a mailing's text, whatever its sender, transport, time and audience.
 
     It covers the template with everything it includes, and the texts that recipients have instead of it.
     """
     rewrite = Rewriter(mailing.rewrite).apply
-    included = template.inputs if template is not None else {}
     text = {
         "text": mailing.text.identity(rewrite) if mailing.text else None,
-        "includes": {name: rewrite(included[name]) for name in included},
+        "includes": {name: rewrite(written) for name, written in template.inputs.items()},
         "own_texts": own_texts,
     }
     return hash_json(text)
@@ -175,7 +172,7 @@ def fits_request(api: ApiSettings, chunks: Sequence[tuple[int, bool]]) -> bool:
 def stream_chunks(
     project: Project,
     mailing: Mailing,
-    template: Template | None,
+    template: Template,
     suppressed: PhoneSet,
     report: ChunkReport,
     *,
@@ -235,7 +232,7 @@ class _ChunkHasher(NamedTuple):
 
 def render_batches(
     mailing: Mailing,
-    template: Template | None,
+    template: Template,
     suppressed: PhoneSet,
     report: ChunkReport,
     on_batch: OnBatch,
@@ -250,13 +247,10 @@ def render_batches(
     for batch in read(mailing, suppressed, report.audience):
         texts: Sequence[str] = ()
         if personal:
-            rendered = render_texts(mailing, template, batch)
+            rendered = template.render_batch(batch, mailing)
             report.texts.keep(rendered.problems)
-            report.replaced |= rendered.replaced
             texts = rendered.texts
-            if template is None:
-                report.own_texts.add(texts)
-            elif batch.has_own_texts:
+            if batch.has_own_texts:
                 report.own_texts.add(compress(texts, (own is not None for own in batch.texts)))
         on_batch(batch, texts)
         yield batch, texts
@@ -271,7 +265,7 @@ def render_batches(
 
 
 def _chunks_by_group(
-    groups: Iterator[GroupedRecipients], template: Template | None, hasher: _ChunkHasher, size: int
+    groups: Iterator[GroupedRecipients], template: Template, hasher: _ChunkHasher, size: int
 ) -> Iterator[Chunk]:
     """Yield chunks of one group each, in the order in which they fill up."""
     waiting: dict[ChunkGroup, ChunkRecipients] = {}

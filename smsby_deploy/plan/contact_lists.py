@@ -26,7 +26,7 @@ _SHOWN_COLUMNS = 10
 
 
 def measure_list(
-    project: Project, mailing: Mailing, template: Template | None, policy: ContentPolicy | None
+    project: Project, mailing: Mailing, template: Template, policy: ContentPolicy | None
 ) -> tuple[Desired, list[Problem]]:
     """Measure a mailing to a list, whose contacts only sms.by knows, as far as the files allow."""
     assert isinstance(mailing.audience, ContactList)
@@ -37,7 +37,7 @@ def measure_list(
             "`suppress` is not subtracted from a list kept at sms.by; remove recipients who opted out there"
         )
         problems.keep([Problem(Severity.NOTE, "LIST_SUPPRESS", message)])
-    if template is None or template.is_personal:
+    if template.is_personal:
         message = sentence("a mailing to a contact list at sms.by has one text: use no variables")
         problems.keep([Problem(Severity.ERROR, "LIST_TEXT", message)])
     else:
@@ -89,7 +89,7 @@ class UploadDigest:
 def measure_upload(
     project: Project,
     mailing: Mailing,
-    template: Template | None,
+    template: Template,
     suppressed: PhoneSet,
     report: AudienceReport,
     on_batch: OnBatch,
@@ -98,7 +98,7 @@ def measure_upload(
     """Measure a mailing whose recipients are uploaded as a list: one chunk, one text."""
     problems = KeptProblems()
     text = ""
-    if template is None or is_personal(mailing, template):
+    if is_personal(mailing, template):
         message = sentence(
             "a mailing that is uploaded as a list has one text: use no variables and no text per recipient"
         )

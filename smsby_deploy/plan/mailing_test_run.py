@@ -37,10 +37,10 @@ from smsby_deploy.recipients.batch import Batch
 from smsby_deploy.recipients.phones import normalize_all
 from smsby_deploy.recipients.waves_and_variants import assign_variants
 from smsby_deploy.smsby.facts import NO_FACTS
-from smsby_deploy.texts.compiler import compile_texts
+from smsby_deploy.texts.compiler import compile_mailing
 from smsby_deploy.texts.parts import TextTooLong, measure_text
 from smsby_deploy.texts.samples import mask_text
-from smsby_deploy.texts.template import Template, render_texts, rows_file
+from smsby_deploy.texts.template import Template, rows_file
 from smsby_deploy.wording import sentence
 
 _SOME_PHONE = 375290000000  # for rows without a phone; if the template reads it, the row must have one
@@ -62,7 +62,7 @@ class MailingTests:
 
     project: Project
     mailing: Mailing
-    _template: Template | None = None
+    _template: Template = field(init=False)
     _shared_text: str = ""
     _lines: dict[int, _Read] = field(default_factory=dict)
     _found: dict[str, bool] = field(default_factory=dict)  # by phone asked for: whether it gets the mailing
@@ -75,9 +75,8 @@ class MailingTests:
         Raises:
             FilesInvalid: it cannot be compiled.
         """
-        text = self.mailing.text
-        self._template = compile_texts(text) if text is not None else None
-        if self._template is not None and not self._template.is_personal:
+        self._template = compile_mailing(self.mailing)
+        if not self._template.is_personal:
             self._shared_text = self._template.render_once()
 
     def on_batch(self, batch: Batch, texts: Sequence[str]) -> None:
@@ -89,7 +88,7 @@ class MailingTests:
                 case LineSubject(line) if line in batch.lines:
                     index = list(batch.lines).index(line)
                     one = batch.only(bytearray(map(line.__eq__, batch.lines)))
-                    problems = render_texts(self.mailing, self._template, one).problems
+                    problems = self._template.render_batch(one, self.mailing).problems
                     read = _Read(batch.phones[index], all_texts[index], batch.variables_of(index), problems)
                     self._lines.setdefault(line, read)
                 case AllSubject():
@@ -160,7 +159,7 @@ class MailingTests:
             return self._result(test, [failure])
         # The row is the author's own text, like the rows in the campaign file.
         no_rows = InlineRecipients((), test.location)
-        rendered = render_texts(self.mailing._replace(audience=no_rows), self._template, batch)
+        rendered = self._template.render_batch(batch, self.mailing._replace(audience=no_rows))
         if rendered.problems:
             return self._judge_error(test, [(one.code, one.message) for one in rendered.problems])
         if not rendered.texts[0]:  # an earlier test has shown that rendering never ends
@@ -172,8 +171,7 @@ class MailingTests:
         audience = self.mailing.audience
         column = "phone" if isinstance(audience, InlineRecipients | ContactList) else audience.phone
         written = values.get("phone", values.get(column))
-        template = self._template
-        own_text = "text" in values and (template is None or isinstance(audience, InlineRecipients))
+        own_text = "text" in values and (not self._template.texts or isinstance(audience, InlineRecipients))
         if own_text:  # read like recipients in the campaign file
             row, mark = {"phone": written or str(_SOME_PHONE), **values}, (test.location.line or 1, 1)
             inline = self.mailing._replace(audience=InlineRecipients([row], test.location, [mark]))
@@ -215,8 +213,6 @@ class MailingTests:
 
     def _needed_by(self, values: Mapping[str, str]) -> frozenset[str]:
         """Return the variables that a row with `values` must have, including its language."""
-        if self._template is None:
-            return frozenset()
         picked = self._template.pick(values)
         needed = self._template.variables if picked is None else picked.variables
         texts = self.mailing.text

@@ -234,7 +234,7 @@ class _TextCheck:
         self,
         project: Project,
         mailing: Mailing,
-        template: Template | None,
+        template: Template,
         observers: Observers,
         audience: AudienceReport,
     ) -> None:
@@ -260,17 +260,15 @@ class _TextCheck:
         self._observers.see(batch, texts)
 
     def find_problems(self) -> list[Problem]:
-        self.counter.costs.replaced |= self.report.replaced
         mailing, audience = self._mailing, self.report.audience
         problems = [*audience.problems, *_find_repeats(mailing, audience), *self.report.texts.all_of(mailing)]
         problems += [*self.counter.find_problems(), *self._lint.find_problems()]
-        if self._template is not None:
-            problems += self._template.find_problems(mailing)
+        problems += self._template.find_problems(mailing)
         return problems
 
 
 def _measure_chunks(
-    project: Project, mailing: Mailing, template: Template | None, suppressed: PhoneSet, observers: Observers
+    project: Project, mailing: Mailing, template: Template, suppressed: PhoneSet, observers: Observers
 ) -> tuple[Desired, list[Problem]]:
     audience = AudienceReport(needs_digest=True, keeps_phones=observers.keeps_phones)
     check = _TextCheck(project, mailing, template, observers, audience)
@@ -299,7 +297,7 @@ def _measure_chunks(
         body=project.api.body,
         former_content=report.former_content,
         text_digest=hash_text(mailing, template, report.own_texts.hexdigest()),
-        languages=template.languages if template is not None else {},
+        languages=template.languages,
     )
     return desired, check.find_problems()
 

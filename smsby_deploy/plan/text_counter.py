@@ -153,7 +153,7 @@ class TextCounter:
     def __init__(
         self,
         mailing: Mailing,
-        template: Template | None,
+        template: Template,
         price: Price | None,
         problems: KeptProblems,
         policy: ContentPolicy | None = None,
@@ -237,7 +237,7 @@ class TextCounter:
 
     def count_batch(self, batch: Batch, texts: Sequence[str]) -> None:
         """Count the texts of a batch; `texts` is empty if all recipients get the template's."""
-        if self._is_personal or self._template is None:
+        if self._is_personal:
             self._count_texts(texts, batch)
         else:
             self.count_same(self._template.render_once(), batch.phones, batch.not_suppressed)
@@ -271,15 +271,14 @@ class TextCounter:
     def _is_own_text(self, line: int) -> bool:
         """Whether the recipient on a line has their own text instead of the mailing's."""
         audience = self._mailing.audience
-        if self._template is None or not isinstance(audience, InlineRecipients):
-            return self._template is None
+        if not self._template.texts or not isinstance(audience, InlineRecipients):
+            return not self._template.texts
         index = find_inline(audience, line)
         return index is not None and "text" in audience.rows[index]
 
     def find_problems(self) -> Iterator[Problem]:
         """Yield what a reviewer should know about the cost of the texts."""
-        if self._template is not None:
-            self.costs.replaced |= self._template.replaced
+        self.costs.replaced |= self._template.replaced
         return self.costs.problems(self._mailing, self._template, self._file)
 
     def _count_texts(self, texts: Sequence[str], some: Chunk | Batch) -> None:

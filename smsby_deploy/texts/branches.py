@@ -167,12 +167,12 @@ def _is_boolean(node: nodes.Filter) -> bool:
 class MailingBranches:
     """The signatures of the texts of a mailing; language and variant come first."""
 
-    def __init__(self, mailing: Mailing, template: Template | None) -> None:
+    def __init__(self, mailing: Mailing, template: Template) -> None:
         self._texts = None if isinstance(mailing.text, TextSource) else mailing.text
         # No two texts share a character, so a signature identifies its text.
         self._names = {} if self._texts is None else names_of_texts(self._texts)
         self._codes = {key: chr(_FIRST_LANGUAGE + index) for index, key in enumerate(self._names)}
-        self._branches = [TextBranches(one) for one in (template.texts if template is not None else ())]
+        self._branches = [TextBranches(one) for one in template.texts]
 
     @property
     def are_there(self) -> bool:

@@ -19,7 +19,7 @@ from smsby_deploy.texts.analysis import (
     locate_in_text,
     text_error,
 )
-from smsby_deploy.texts.template import NO_TEXT, Template, TextTemplate
+from smsby_deploy.texts.template import NO_TEXT, OwnTexts, Template, TextTemplate
 from smsby_deploy.wording import sentence
 
 _Source = TypeVar("_Source")
@@ -29,9 +29,9 @@ _Compiled = TypeVar("_Compiled")
 _SURELY_COMPILES = 500  # characters
 
 
-def compile_mailing(mailing: Mailing) -> Template | None:
-    """Compile the texts of a mailing; None if each recipient has their own."""
-    return compile_texts(mailing.text) if mailing.text else None
+def compile_mailing(mailing: Mailing) -> Template:
+    """Compile the texts of a mailing; raises like `compile_texts`."""
+    return OwnTexts(mailing.rewrite) if mailing.text is None else compile_texts(mailing.text)
 
 
 def compile_texts(texts: MailingText) -> Template:

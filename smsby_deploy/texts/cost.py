@@ -76,11 +76,11 @@ class CostReport:
             return self.price.per_part * len(phones)
         return sum(map(self.price.for_phone, phones), Decimal(0))
 
-    def problems(self, mailing: Mailing, template: Template | None, file: str) -> Iterator[Problem]:
+    def problems(self, mailing: Mailing, template: Template, file: str) -> Iterator[Problem]:
         """Warnings and notes for a reviewer; `file` contains the recipients."""
         currency = self.price.currency if self.price else None
         for characters, expense in islice(self.expensive.by_parts_added(), _MOST_WARNINGS):
-            places = map(template.find_literal, sorted(characters)) if template is not None else ()
+            places = map(template.find_literal, sorted(characters))
             location = next(filter(None, places), None)  # None if they come from the data
             message = describe_expense(characters, expense, currency)
             if location is None and expense.row is not None:

@@ -35,7 +35,6 @@ from smsby_deploy.texts.template import (
     Template,
     is_personal,
     problem_at_text,
-    render_texts,
     rows_file,
 )
 from smsby_deploy.texts.text_lint import TextLint
@@ -154,8 +153,7 @@ def sample_mailing(
         _check_rows(mailing, rows, selector)
     selection = selector.selected()
     found = [*problems.all_of(mailing), *lint.find_problems()]
-    if template is not None:
-        found += template.find_problems(mailing)
+    found += template.find_problems(mailing)
     return MailingSamples(
         mailing.address,
         selector.count - selector.suppressed,
@@ -177,7 +175,7 @@ def _check_rows(mailing: Mailing, rows: Sequence[int], selector: SampleSelector)
         )
 
 
-def _find_branches(mailing: Mailing, template: Template | None) -> MailingBranches | None:
+def _find_branches(mailing: Mailing, template: Template) -> MailingBranches | None:
     """Return an object that distinguishes a text's combinations; None if there is only one."""
     sources = mailing.text_sources
     if len(sources) == 1 and not has_markup(sources[0].text):
@@ -203,7 +201,7 @@ def _masked_as(sample: Sample, text: str) -> Sample:
 
 
 def _render_all(
-    mailing: Mailing, template: Template | None, suppressed: PhoneSet, problems: KeptProblems
+    mailing: Mailing, template: Template, suppressed: PhoneSet, problems: KeptProblems
 ) -> Iterator[tuple[Batch, Sequence[str]]]:
     """Yield all recipients in batches with their texts.
 
@@ -211,12 +209,12 @@ def _render_all(
     """
     assert not isinstance(mailing.audience, ContactList)
     report = AudienceReport()
-    bulk_text = template.render_once() if template and not is_personal(mailing, template) else None
+    bulk_text = None if is_personal(mailing, template) else template.render_once()
     for batch in read_audience(mailing, suppressed, report):
         if bulk_text is not None:
             yield batch, [bulk_text] * len(batch.phones)
             continue
-        rendered = render_texts(mailing, template, batch)
+        rendered = template.render_batch(batch, mailing)
         problems.keep(rendered.problems)
         yield batch, rendered.texts
     problems.kept.extend(report.problems)
@@ -248,7 +246,7 @@ def sample_shared_text(mailing: Mailing, price: Price | None) -> MailingSamples:
     """
     currency = price.currency if price else None
     template = compile_mailing(mailing)
-    if template is None or template.is_personal:
+    if template.is_personal:
         message = sentence("a mailing to a contact list at sms.by has one text: use no variables")
         problem = problem_at_text(mailing, "LIST_TEXT", message)
         return MailingSamples(mailing.address, None, currency, (), (problem,))
@@ -359,7 +357,7 @@ def mask_text(mailing: Mailing, text: str, values: Mapping[str, str], phone: str
     The length does not change.
     """
     template = compile_mailing(mailing)
-    picked = template.pick(values) if template is not None else None
+    picked = template.pick(values)
     if picked is None or _has_own_text(mailing, text):
         return mask_phone_in(mask_values(text, values.values()), phone)
     from smsby_deploy.texts.masking import mask_data

@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from smsby_deploy.config.declarations import Mailing
-from smsby_deploy.config.sources import AS_WRITTEN, ContactList, InlineRecipients, TextSource
+from smsby_deploy.config.sources import AS_WRITTEN, ContactList, InlineRecipients, Rewrite, TextSource
 from smsby_deploy.problems import Location, Problem, Severity
 from smsby_deploy.recipients.batch import Batch
 from smsby_deploy.texts.analysis import (
@@ -38,14 +38,10 @@ _MOST_SEARCHED = 10  # rows per batch and variable: rendering each of a million 
 
 
 class RenderedBatch(NamedTuple):
-    """The text of each recipient ("" where it failed), and the problems.
-
-    `replaced` are the characters that smart encoding replaced in texts without a template, which knows its own.
-    """
+    """The text of each recipient ("" where it failed), and the problems."""
 
     texts: list[str]
     problems: Sequence[Problem] = ()
-    replaced: Set[str] = frozenset()
 
 
 class Template(ABC):
@@ -248,6 +244,49 @@ class TextTemplate(Template):
         return text
 
 
+class OwnTexts(Template):
+    """The texts of a mailing without one: those of the recipients, used literally."""
+
+    variables = frozenset[str]()
+    inputs: Mapping[str, str] = MappingProxyType({})
+
+    def __init__(self, rewrite: Rewrite) -> None:
+        self._rewriter = Rewriter(rewrite)
+
+    @property
+    def is_personal(self) -> bool:
+        return True
+
+    @property
+    def texts(self) -> tuple[TextTemplate, ...]:
+        return ()
+
+    @property
+    def replaced(self) -> Set[str]:
+        return self._rewriter.replaced
+
+    def pick(self, values: Mapping[str, str]) -> None:
+        return None
+
+    def render_batch(self, batch: Batch, mailing: Mailing) -> RenderedBatch:
+        file = rows_file(mailing)
+        texts = [self._rewriter.apply("" if text is None else text.strip()) for text in batch.texts]
+        message = sentence("this recipient has no text: add one, or set `text` in the mailing")
+        problems = [
+            Problem(
+                Severity.ERROR,
+                "NOT_A_VALUE" if text else "TEMPLATE",
+                EXPLANATION if text else message,
+                mailing.address,
+                Location(file, line),
+            )
+            for text, line in zip(texts, batch.lines, strict=True)
+            if not text or is_not_a_value(text)
+        ]
+        problems.extend(placeholder_problems(texts, batch, mailing))
+        return RenderedBatch(texts, problems)
+
+
 def placeholder_problems(texts: Sequence[str], batch: Batch, mailing: Mailing) -> Iterator[Problem]:
     """The rendered or literal texts that contain a placeholder."""
     for index in rows_with_placeholders(texts):
@@ -259,9 +298,9 @@ def placeholder_problems(texts: Sequence[str], batch: Batch, mailing: Mailing) -
         yield Problem(Severity.ERROR, "PLACEHOLDER", message, mailing.address, recipient)
 
 
-def is_personal(mailing: Mailing, template: Template | None) -> bool:
+def is_personal(mailing: Mailing, template: Template) -> bool:
     """Whether recipients of `mailing` may get different texts."""
-    if template is None or template.is_personal:
+    if template.is_personal:
         return True
     return isinstance(mailing.audience, InlineRecipients) and any(
         "text" in row for row in mailing.audience.rows
@@ -273,29 +312,6 @@ def rows_file(mailing: Mailing) -> str:
     if isinstance(mailing.audience, InlineRecipients | ContactList):
         return mailing.file
     return mailing.audience.name
-
-
-def render_texts(mailing: Mailing, template: Template | None, batch: Batch) -> RenderedBatch:
-    """Return the text of each recipient of `batch`, "" where there is none, and the problems."""
-    if template is not None:
-        return template.render_batch(batch, mailing)
-    file = rows_file(mailing)
-    rewriter = Rewriter(mailing.rewrite)
-    texts = [rewriter.apply("" if text is None else text.strip()) for text in batch.texts]
-    message = sentence("this recipient has no text: add one, or set `text` in the mailing")
-    problems = [
-        Problem(
-            Severity.ERROR,
-            "NOT_A_VALUE" if text else "TEMPLATE",
-            EXPLANATION if text else message,
-            mailing.address,
-            Location(file, line),
-        )
-        for text, line in zip(texts, batch.lines, strict=True)
-        if not text or is_not_a_value(text)
-    ]
-    problems.extend(placeholder_problems(texts, batch, mailing))
-    return RenderedBatch(texts, problems, rewriter.replaced)
 
 
 @dataclass(slots=True)

@@ -180,13 +180,13 @@ class TextLint:
     `has_invisible`: a text may have characters that take space but are invisible.
     """
 
-    def __init__(self, mailing: Mailing, template: Template | None, require: Sequence[str] = ()) -> None:
+    def __init__(self, mailing: Mailing, template: Template, require: Sequence[str] = ()) -> None:
         self._mailing = mailing
         self._file = rows_file(mailing)
-        self._texts = template.texts if template is not None else ()
+        self._texts = template.texts
         self._tested = {name: text for text in reversed(self._texts) for name in text.tested}
-        self._variables = sorted(template.variables - {"phone"}) if template is not None else []
-        self._has_own_texts = template is None or isinstance(mailing.audience, InlineRecipients)
+        self._variables = sorted(template.variables - {"phone"})
+        self._has_own_texts = not template.texts or isinstance(mailing.audience, InlineRecipients)
         self._searched: set[str] = set()  # columns with enough odd values to stop searching
         self._found: dict[tuple[str, str], _Found] = {}
         self._rendered = RenderedLint(mailing, self._texts, require)

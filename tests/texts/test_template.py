@@ -17,8 +17,8 @@ from smsby_deploy.config.sources import (
 )
 from smsby_deploy.problems import Location
 from smsby_deploy.texts.analysis import find_placeholders
-from smsby_deploy.texts.compiler import compile_text
-from smsby_deploy.texts.template import Template, is_personal, render_texts, rows_file
+from smsby_deploy.texts.compiler import compile_mailing, compile_text
+from smsby_deploy.texts.template import OwnTexts, is_personal, rows_file
 from tests.texts.rendering import MAILING, make_batch, make_source, render_one
 
 
@@ -166,10 +166,6 @@ def _mailing(text: str | None, own_text: str | None = None) -> Mailing:
     )  # fmt: skip
 
 
-def _template(mailing: Mailing) -> Template | None:
-    return compile_text(mailing.text) if mailing.text else None
-
-
 @pytest.mark.parametrize(
     ("text", "own_text", "expected"),
     [("Hi", None, False), ("Hi {{ phone }}", None, True), ("Hi", "own", True), (None, None, True)],
@@ -177,7 +173,7 @@ def _template(mailing: Mailing) -> Template | None:
 def test_is_personal_if_texts_may_differ(text: str | None, own_text: str | None, expected: bool) -> None:
     """Variables, recipients' texts and a column of texts make a mailing personal."""
     mailing = _mailing(text, own_text)
-    assert is_personal(mailing, _template(mailing)) is expected
+    assert is_personal(mailing, compile_mailing(mailing)) is expected
 
 
 def test_rows_file_of_recipients_in_a_campaign() -> None:
@@ -187,19 +183,19 @@ def test_rows_file_of_recipients_in_a_campaign() -> None:
     assert rows_file(mailing._replace(audience=ContactList("News", _AT))) == "sale.yaml"
 
 
-def test_render_texts_without_a_template_uses_own_texts() -> None:
+def test_own_texts_of_a_mailing_without_one() -> None:
     """Recipients' texts are literal, trimmed and rewritten, and a missing one is a problem at its line."""
-    mailing = _mailing(None)._replace(rewrite=Rewrite(smart_encoding=True))
+    template = OwnTexts(Rewrite(smart_encoding=True))
     batch = make_batch([{"name": "a"}, {"name": "b"}])._replace(texts=[" Hi — Anna ", None])
-    rendered = render_texts(mailing, None, batch)
+    rendered = template.render_batch(batch, _mailing(None))
     assert rendered.texts == ["Hi - Anna", ""]
-    assert rendered.replaced == {"—"}
+    assert template.replaced == {"—"}
     assert [(one.code, one.location) for one in rendered.problems] == [("TEMPLATE", ("sale.yaml", 4, 1))]
 
 
 @pytest.mark.parametrize("text", ["nan", " None ", "#N/A", "NULL", "inf", "1.2E+11"])
-def test_render_texts_refuses_what_means_no_text(text: str) -> None:
+def test_own_text_that_means_no_text_is_refused(text: str) -> None:
     """A word that means "no text", as a data frame writes it, is refused, as it would be the whole message."""
     batch = make_batch([{"name": "a"}, {"name": "b"}])._replace(texts=["Hi", text])
-    rendered = render_texts(_mailing(None), None, batch)
+    rendered = OwnTexts(Rewrite()).render_batch(batch, _mailing(None))
     assert [(one.code, one.location) for one in rendered.problems] == [("NOT_A_VALUE", ("sale.yaml", 4, 1))]

@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from smsby_deploy.config.sources import FalseText, InlineRecipients, RecipientsFile
 from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.recipients.batch import Batch
-from smsby_deploy.texts.compiler import compile_text
-from smsby_deploy.texts.template import render_texts
+from smsby_deploy.texts.compiler import compile_mailing, compile_text
 from smsby_deploy.texts.text_lint import TextLint, find_oddities
 from tests.recipients.mailings import AT, make_mailing
 from tests.texts.rendering import make_source
@@ -37,9 +36,9 @@ def _lint(
     )
     source = None if text is None else make_source(text)
     mailing = make_mailing(RecipientsFile(AT.file, "r.csv", "phone", AT), text=source)  # type: ignore[arg-type]
-    template = compile_text(source) if source else None
+    template = compile_mailing(mailing)
     lint = TextLint(mailing, template)
-    lint.check(batch, render_texts(mailing, template, batch).texts)
+    lint.check(batch, template.render_batch(batch, mailing).texts)
     return list(lint.find_problems())
 
 

@@ -16,7 +16,7 @@ from smsby_deploy.problems import Location
 from smsby_deploy.texts import engine
 from smsby_deploy.texts.compiler import compile_text
 from smsby_deploy.texts.filters import TEXT_FILTERS
-from smsby_deploy.texts.template import RenderedBatch, Template
+from smsby_deploy.texts.template import Template
 from tests.texts.rendering import MAILING, make_batch
 
 _AT = Location("sale.yaml", 6, 11)
@@ -107,8 +107,7 @@ def _outcome(
     first = template.render_batch(make_batch(rows, own), MAILING)
     again = template.render_batch(make_batch(rows[::-1]), MAILING)
     problems = [*first.problems, *again.problems]
-    rendered = RenderedBatch([*first.texts, *again.texts], problems, template.replaced)
-    return rendered, template.variables
+    return [*first.texts, *again.texts], problems, template.replaced, template.variables
 
 
 @settings(max_examples=3 * settings().max_examples)
