@@ -79,19 +79,11 @@ class _Pending:
 
     def cut(self, size: int) -> Iterator[ContactBatch]:
         """Yield batches of `size` contacts; keep the remainder."""
-        while len(self.rows) >= size:
-            yield self._take(size)
-
-    def flush(self) -> Iterator[ContactBatch]:
-        """Yield the remainder as one batch, if there is any."""
-        if self.rows:
-            yield self._take(len(self.rows))
-
-    def _take(self, size: int) -> ContactBatch:
-        batch = ContactBatch(self.first, self.names, self.rows[:size], self.lines[:size])
-        self.first += size
-        del self.rows[:size], self.lines[:size]
-        return batch
+        while self.rows and len(self.rows) >= size:
+            batch = ContactBatch(self.first, self.names, self.rows[:size], self.lines[:size])
+            self.first += size
+            del self.rows[:size], self.lines[:size]
+            yield batch
 
 
 class ContactReader:
@@ -138,7 +130,7 @@ class ContactReader:
                 raise FilesChanged(sentence("its files changed while its list was uploaded"))
             fields = select_fields(mailing, batch.names)
             if pending.names != ["phone", *fields]:
-                yield from pending.flush()
+                yield from pending.cut(len(pending.rows))
                 pending = _Pending(pending.first, ["phone", *fields])
             columns = [batch.variable(name) or [] for name in fields]
             places = kept[max(0, done - first) :]
@@ -147,7 +139,7 @@ class ContactReader:
             yield from pending.cut(batch_size(self._project.api, len(fields)))
         if digest.contacts != contacts.digest:
             raise FilesChanged(sentence("its files changed while its list was uploaded"))
-        yield from pending.flush()
+        yield from pending.cut(len(pending.rows))
 
     def has_late_opt_out(self, batch: ContactBatch) -> bool:
         """Whether a contact of `batch` has opted out since it was measured; raises as `measure`."""
