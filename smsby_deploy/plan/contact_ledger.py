@@ -95,13 +95,13 @@ class ContactLedger:
     """The mailings of an account within a span of time; each plan reads it once.
 
     `files` has the recipients in the files, by address and revision, for mailings whose audience has not changed since they
-    were recorded. `path` is the cache.
+    were recorded. The cache is next to `lock`.
     """
 
     client: ReadClient
     scope: str
     files: Mapping[tuple[str, int], PhoneSet]
-    path: Path
+    lock: Path
     hasher: PhoneHasher = field(init=False)
     _cache: SealedCache = field(init=False)
     _known: dict[str, array[int]] = field(init=False)
@@ -112,7 +112,8 @@ class ContactLedger:
     def __post_init__(self) -> None:
         secret = self.client.derive_secret(_PURPOSE)
         self.hasher = PhoneHasher(secret)
-        self._cache = SealedCache(self.path, _FORMAT, hmac.new(secret, _FORMAT.encode(), sha256))
+        seal = hmac.new(secret, _FORMAT.encode(), sha256)
+        self._cache = SealedCache(private_file(self.lock, "contacts"), _FORMAT, seal)
         self._known = self._cache.read(_decode)
 
     def read(self, lock: Lock, since: datetime, until: datetime) -> list[SentMailing]:
@@ -265,11 +266,6 @@ def _listed_time(mailing: RemoteMailing) -> datetime | None:
 
 def _key_of(fingerprint: str, uuid: str | None, message_id: int | None) -> str:
     return sha256(f"{fingerprint} {uuid} {message_id}".encode()).hexdigest()[:32]
-
-
-def ledger_path(lock: Path) -> Path:
-    """Return the cache file that belongs to the lock file `lock`."""
-    return private_file(lock, "contacts")
 
 
 def _decode(text: str) -> array[int]:

@@ -15,7 +15,6 @@ from smsby_deploy.plan.contact_ledger import (
     PhoneHasher,
     SentMailing,
     count_messages,
-    ledger_path,
 )
 from smsby_deploy.plan.desired import ChunkPlan, Desired, MeasuredMailing
 from smsby_deploy.plan.measure import measure_mailing
@@ -311,7 +310,7 @@ def limit_pressure(
     times = [_time_of(one.mailing, now) for one in judged_ones]
     if not times:
         return actions, []
-    ledger = ContactLedger(client, project.scope, _recorded_phones(lock, planned), ledger_path(project.lock))
+    ledger = ContactLedger(client, project.scope, _recorded_phones(lock, planned), project.lock)
     longest = max((one.mailing.spread or timedelta(0) for one in planned), default=timedelta(0))
     earlier = ledger.read(lock, min(times) - pressure.within, max(times) + longest + pressure.within)
     check = PressureCheck(project, pressure, earlier, ledger.hasher, suppressed, now, due)

@@ -24,7 +24,7 @@ from datetime import datetime, timedelta, UTC
 from pathlib import Path
 from tempfile import mkdtemp
 from smsby_deploy.lock.records import AppliedBy, ChunkRecord, ChunkState, Entry, Lock
-from smsby_deploy.plan.contact_ledger import ContactLedger, ledger_path
+from smsby_deploy.plan.contact_ledger import ContactLedger
 from smsby_deploy.smsby.deliveries import read_bulk_status
 now = datetime(2024, 10, 17, tzinfo=UTC)
 
@@ -38,7 +38,7 @@ chunks = tuple(
 )
 run = AppliedBy(now.isoformat(), "p", None, "bench")
 entry = Entry(1, "c", "a", "bulk", "0", 0, None, rows, rows, None, chunks, run)
-ledger = ContactLedger(Client(), "shop", {{}}, ledger_path(Path(mkdtemp()) / "smsby.lock.json"))
+ledger = ContactLedger(Client(), "shop", {{}}, Path(mkdtemp()) / "smsby.lock.json")
 [contact] = ledger.read(Lock("shop", mailings={{"sale/big": entry}}), now - timedelta(days=7), now)
 assert len(contact.hashes) == rows and not contact.unknown
 """
