@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from smsby_deploy.errors import CHECK_TOKEN, Refused
@@ -26,11 +26,6 @@ def service_of(url: str) -> str:
     host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname or ""
     is_default = parts.port in (None, _DEFAULT_PORTS.get(parts.scheme))
     return f"{parts.scheme}://{host}" if is_default else f"{parts.scheme}://{host}:{parts.port}"
-
-
-def bind_lock(lock: Lock, binding: Binding) -> Lock:
-    """Return `lock` bound to `binding`."""
-    return replace(lock, environment=binding.environment, service=binding.service, account=binding.account)
 
 
 def check_service(lock: Lock, service: str) -> None:

@@ -35,7 +35,6 @@ from uuid import uuid4
 
 from smsby_deploy import TOOL
 from smsby_deploy.errors import LockDamaged
-from smsby_deploy.lock.binding import Binding, bind_lock
 from smsby_deploy.lock.counts import Billed
 from smsby_deploy.lock.decisions import EndingKind, Resolution
 from smsby_deploy.lock.entry_json import parse_baseline, read_ending, read_entry, read_state, read_verdict
@@ -217,7 +216,7 @@ def _declared(entry: Entry, settled_at: set[str]) -> Entry:
 
 
 def _bind(lock: Lock, event: Event) -> Lock:
-    return bind_lock(lock, Binding(event["environment"], event["service"], event["account"]))
+    return replace(lock, **{key: event[key] for key in ("environment", "service", "account")})
 
 
 def _key(lock: Lock, event: Event) -> Lock:

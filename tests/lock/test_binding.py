@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 
 from smsby_deploy.errors import Refused
-from smsby_deploy.lock.binding import Binding, bind_lock, check_service, find_binding, service_of
+from smsby_deploy.lock.binding import Binding, check_service, find_binding, service_of
 from smsby_deploy.lock.records import ChunkState, Lock
 from smsby_deploy.lock.serialization import read_lock, write_lock
 from tests.lock.examples import entry
@@ -36,14 +36,14 @@ def test_service_of_is_scheme_host_and_port(url: str, service: str) -> None:
 def test_lock_without_mailings_is_bound_to_nothing() -> None:
     """A lock without mailings is bound to its next service, even if it was used elsewhere before."""
     assert find_binding(EMPTY, HERE, is_shown=False) == HERE
-    assert find_binding(bind_lock(EMPTY, SANDBOX), HERE, is_shown=False) == HERE
+    assert find_binding(replace(EMPTY, **asdict(SANDBOX)), HERE, is_shown=False) == HERE
 
 
 def test_old_lock_is_bound_once_its_mailing_is_listed() -> None:
     """A lock of an older version is bound once the list shows one of its mailings."""
     assert find_binding(OLD, HERE, is_shown=False) is None
     assert find_binding(OLD, HERE, is_shown=True) == HERE
-    assert find_binding(bind_lock(OLD, HERE), HERE, is_shown=True) is None
+    assert find_binding(replace(OLD, **asdict(HERE)), HERE, is_shown=True) is None
     account_alone = replace(OLD, account=HERE.account)
     assert find_binding(account_alone, HERE, is_shown=True) == HERE
     with pytest.raises(Refused):
@@ -53,7 +53,7 @@ def test_old_lock_is_bound_once_its_mailing_is_listed() -> None:
 @pytest.mark.parametrize("is_shown", [True, False])
 def test_other_service_is_refused(is_shown: bool) -> None:
     """Another service is refused, whatever is listed there, since ids of two services may be equal; the error names both."""
-    lock = bind_lock(OLD, SANDBOX)
+    lock = replace(OLD, **asdict(SANDBOX))
     with pytest.raises(Refused, match=r"127\.0\.0\.1:8080 .*https://app\.sms\.by") as caught:
         find_binding(lock, HERE, is_shown=is_shown)
     assert caught.value.exit_code == 4 and "lock bind" in caught.value.hint
@@ -63,7 +63,7 @@ def test_other_service_is_refused(is_shown: bool) -> None:
 
 def test_other_token_is_the_same_account_if_it_lists_ours() -> None:
     """Another token is the same account if its list shows a mailing of the lock; if not, the error names both accounts."""
-    lock = bind_lock(OLD, HERE)
+    lock = replace(OLD, **asdict(HERE))
     assert find_binding(lock, OTHER_ACCOUNT, is_shown=True) == OTHER_ACCOUNT
     with pytest.raises(Refused, match=r"0123456789ab .*ba9876543210"):
         find_binding(lock, OTHER_ACCOUNT, is_shown=False)
@@ -71,6 +71,6 @@ def test_other_token_is_the_same_account_if_it_lists_ours() -> None:
 
 def test_binding_is_written_and_read_back() -> None:
     """A binding is read back as written, and an unbound lock is written as before."""
-    lock = bind_lock(EMPTY, HERE)
+    lock = replace(EMPTY, **asdict(HERE))
     assert read_lock(write_lock(lock), "lock") == lock
     assert '"service"' not in write_lock(EMPTY)
