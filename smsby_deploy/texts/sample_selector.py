@@ -78,7 +78,6 @@ class SampleSelector:
     price: Price | None
     limit: int | None = None
     rows: frozenset[int] = frozenset()
-    is_personal: bool = True
     branches: MailingBranches | None = None
     fill: int | None = None
     by_row: dict[int, Candidate] = field(default_factory=dict)
@@ -96,7 +95,7 @@ class SampleSelector:
 
         Return the line of each text that is too long to send, and the reason.
         """
-        added = _AddedBatch(batch, texts, self.count, self.price, self.is_personal)
+        added = _AddedBatch(batch, texts, self.count, self.price)
         self.count += len(texts)
         self.suppressed += batch.not_suppressed.count(0)
         eligible, most_parts = self._measure(added)
@@ -261,7 +260,6 @@ class _AddedBatch:
     texts: Sequence[str]
     offset: int
     price: Price | None
-    is_personal: bool
     too_long: dict[int, str] = field(default_factory=dict)
 
     @cached_property
@@ -288,10 +286,7 @@ class _AddedBatch:
     def candidates(self, positions: Iterable[int]) -> Iterator[Candidate]:
         """The candidates at `positions`, each of which can be sent."""
         chosen = list(positions)
-        rows: Iterable[Mapping[str, str]] = [{}] * len(chosen)
-        if self.is_personal:
-            rows = self.batch.variables_at(chosen)
-        for position, values in zip(chosen, rows, strict=True):
+        for position, values in zip(chosen, self.batch.variables_at(chosen), strict=True):
             text, phone = self.texts[position], self.batch.phones[position]
             size = measure_text(text)
             yield Candidate(

@@ -54,8 +54,8 @@ class Sample:
     `file`. A text that is the same for all recipients has no row and no phone, and `line` is that of the text.
 
     `pieces` is the text cut where its billed parts end, `gsm_parts` the count by GSM 03.38. `why` lists the reasons for
-    selecting the sample, `values` the recipient's variables. `recipients` is the number who get the same combination of
-    conditions; None if the text has only one.
+    selecting the sample. `recipients` is the number who get the same combination of conditions; None if the text has only
+    one.
     """
 
     row: int | None
@@ -69,7 +69,6 @@ class Sample:
     cost: Decimal | None
     is_suppressed: bool = False
     why: tuple[str, ...] = ()
-    values: Mapping[str, str] = field(default_factory=dict)
     recipients: int | None = None
 
 
@@ -139,7 +138,6 @@ def sample_mailing(
         project.price,
         limit=limit if personal else 1,
         rows=frozenset(rows),
-        is_personal=personal,
         branches=_find_branches(mailing, template) if personal else None,
         fill=_LEAST_SHOWN if limit is None and personal else None,
     )
@@ -197,7 +195,7 @@ def _masked_as(sample: Sample, text: str) -> Sample:
     borders = pairwise([0, *accumulate(map(len, sample.pieces))])
     pieces = tuple(text[start:end] for start, end in borders)
     phone = sample.phone and mask_phone(sample.phone)
-    return replace(sample, text=text, pieces=pieces, phone=phone, values={})
+    return replace(sample, text=text, pieces=pieces, phone=phone)
 
 
 def _render_all(
@@ -233,7 +231,6 @@ def make_sample(candidate: Candidate, file: str, *, is_suppressed: bool = False)
         cost=candidate.cost,
         is_suppressed=is_suppressed,
         why=candidate.why,
-        values=candidate.values,
         recipients=candidate.recipients,
     )
 
@@ -332,23 +329,22 @@ class ReviewCollector:
             except FilesInvalid:
                 return review
             return replace(review, samples=shared.samples)  # it is the author's own text
-        file = rows_file(mailing)
         selection = selector.selected()
-        samples = (make_sample(one, file) for one in selection.samples)
         return replace(
             review,
             by_parts=selector.by_parts,
-            samples=tuple(_mask_recipient(mailing, sample) for sample in samples),
+            samples=tuple(_mask_recipient(mailing, one) for one in selection.samples),
             further=selection.further,
         )
 
 
-def _mask_recipient(mailing: Mailing, sample: Sample) -> Sample:
-    """Return `sample` without the recipient's phone and anything else from their row.
+def _mask_recipient(mailing: Mailing, one: Candidate) -> Sample:
+    """Return the sample of a text without the phone and anything else from the row.
 
     The parts stay those of the real text: masking may change a text's encoding, but not its length.
     """
-    return _masked_as(sample, mask_text(mailing, sample.text, sample.values, sample.phone))
+    masked = mask_text(mailing, one.text, one.values, one.phone)
+    return _masked_as(make_sample(one, rows_file(mailing)), masked)
 
 
 def mask_text(mailing: Mailing, text: str, values: Mapping[str, str], phone: str | None) -> str:

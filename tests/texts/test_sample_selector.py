@@ -83,7 +83,7 @@ def _add_all(selector: SampleSelector, rows: Sequence[_Row], sizes: Sequence[int
     limit=st.none() | st.integers(0, 15),
     asked=st.frozensets(st.integers(1, 14), max_size=3),
     price=st.sampled_from([None, _FLAT, _BY_PREFIX, _FREE]),
-    has_values=st.booleans(),
+    has_branches=st.booleans(),
 )
 @example(  # fewer parts at a higher cost, in a separate batch
     rows=[_Row("375441111111", "x" * 161, "", True), _Row("79161111111", "x", "", True)],
@@ -91,7 +91,7 @@ def _add_all(selector: SampleSelector, rows: Sequence[_Row], sizes: Sequence[int
     limit=None,
     asked=frozenset(),
     price=_BY_PREFIX,
-    has_values=True,
+    has_branches=True,
 )
 @example(  # more parts at the same cost
     rows=[_Row("375291111111", "x", "", True), _Row("48501111111", "x" * 161, "", True)],
@@ -99,7 +99,7 @@ def _add_all(selector: SampleSelector, rows: Sequence[_Row], sizes: Sequence[int
     limit=None,
     asked=frozenset(),
     price=_BY_PREFIX,
-    has_values=True,
+    has_branches=True,
 )
 def test_sample_selector_equals_row_by_row_selection(
     rows: list[_Row],
@@ -107,11 +107,11 @@ def test_sample_selector_equals_row_by_row_selection(
     limit: int | None,
     asked: frozenset[int],
     price: Price | None,
-    has_values: bool,
+    has_branches: bool,
 ) -> None:
     """Rows, reasons, values, counts and too-long texts do not depend on the batches."""
-    branches = _ByName() if has_values else None
-    selector = SampleSelector(price, limit, asked, has_values, branches)
+    branches = _ByName() if has_branches else None
+    selector = SampleSelector(price, limit, asked, branches)
     reported = _add_all(selector, rows, sizes)
     shown = [
         (one.row, one.line, one.phone, one.text, one.size, one.cost, one.why, one.recipients)
@@ -136,7 +136,7 @@ def test_sample_selector_equals_row_by_row_selection(
         longest = max(eligible, key=lambda n: len(rows[n - 1].text))
         most = 8 if limit is None else limit
         combinations: dict[bool, list[int]] = {}
-        for number in eligible if has_values else ():
+        for number in eligible if has_branches else ():
             combinations.setdefault(bool(rows[number - 1].name), []).append(number)
 
         def choose(number: int) -> None:
@@ -174,7 +174,7 @@ def test_sample_selector_equals_row_by_row_selection(
     ]
     for found in selector.selected().samples:
         phone, _, name, _ = rows[found.row - 1]
-        assert found.values == ({"name": name, "phone": phone} if has_values else {})
+        assert found.values == {"name": name, "phone": phone}
     parts = [sizes_of[number].parts for number in eligible]
     assert selector.by_parts == (parts.count(1), parts.count(2), sum(count > 2 for count in parts))
     assert (selector.count, selector.suppressed) == (len(rows), sum(not row.is_reached for row in rows))
