@@ -6,7 +6,7 @@ reads the audience.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from itertools import accumulate, pairwise
@@ -142,16 +142,19 @@ def sample_mailing(
         fill=_LEAST_SHOWN if limit is None and personal else None,
     )
     lint = TextLint(mailing, template, project.guardrails.require)
-    for batch, texts in _render_all(mailing, template, suppressed, problems):
-        lint.check(batch, texts)
-        for line, reason in selector.add(batch, texts):
+    report = AudienceReport()
+    for batch in read_audience(mailing, suppressed, report):
+        rendered = template.render_batch(batch, mailing)
+        problems.keep(rendered.problems)
+        lint.check(batch, rendered.texts)
+        for line, reason in selector.add(batch, rendered.texts):
             message = sentence("{message} ({place})", message=reason, place=Location(file, line))
             problems.keep([problem_at_text(mailing, "TOO_LONG", message)])
+    problems.kept.extend(report.problems)
     if not has_errors(problems.kept):
         _check_rows(mailing, rows, selector)
     selection = selector.selected()
-    found = [*problems.all_of(mailing), *lint.find_problems()]
-    found += template.find_problems(mailing)
+    found = [*problems.all_of(mailing), *lint.find_problems(), *template.find_problems(mailing)]
     return MailingSamples(
         mailing.address,
         selector.count - selector.suppressed,
@@ -196,26 +199,6 @@ def _masked_as(sample: Sample, text: str) -> Sample:
     pieces = tuple(text[start:end] for start, end in borders)
     phone = sample.phone and mask_phone(sample.phone)
     return replace(sample, text=text, pieces=pieces, phone=phone)
-
-
-def _render_all(
-    mailing: Mailing, template: Template, suppressed: PhoneSet, problems: KeptProblems
-) -> Iterator[tuple[Batch, Sequence[str]]]:
-    """Yield all recipients in batches with their texts.
-
-    A text that cannot be sent is "", and the reason is added to `problems`.
-    """
-    assert not isinstance(mailing.audience, ContactList)
-    report = AudienceReport()
-    bulk_text = None if is_personal(mailing, template) else template.render_once()
-    for batch in read_audience(mailing, suppressed, report):
-        if bulk_text is not None:
-            yield batch, [bulk_text] * len(batch.phones)
-            continue
-        rendered = template.render_batch(batch, mailing)
-        problems.keep(rendered.problems)
-        yield batch, rendered.texts
-    problems.kept.extend(report.problems)
 
 
 def make_sample(candidate: Candidate, file: str, *, is_suppressed: bool = False) -> Sample:
