@@ -125,7 +125,7 @@ def listed_as(here: Situation, listed: RemoteName) -> tuple[ReasonCode, str]:
     if listed.revision < here.desired.revision:
         return ReasonCode.SCHEDULED, only_listed(here, mailing)
     why = sentence(
-        "sms.by lists {old}, with the same text and recipients, but the lock does not have it; if it was "
+        "sms.by lists {old}, with the same text and recipients, but the lock does not have it as sent; if it was "
         "renamed, restore the lock, or name it {old} again, apply, rename it, and run "
         "`smsby-deploy lock move {old} {address}`; {again}",
         old=old,

@@ -134,7 +134,7 @@ class MailingPlanner:
         unrecorded = []
         if self.remote is not None:
             names = self.remote.names_of(address, mailing.revision)
-            lost = [one for one in names if not self.sent.is_recorded(one)]
+            lost = [one for one in names if not self.sent.is_recorded(one, address)]
             unrecorded = [self.remote.by_fingerprint[one.fingerprint] for one in lost]
         scope, remote, now = self.project.scope, self.remote, self.now
         self.problems.append(report_cancelled(scope, mailing, entry, remote, now, unrecorded))

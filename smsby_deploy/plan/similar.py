@@ -17,7 +17,7 @@ from smsby_deploy.config.declarations import Mailing
 from smsby_deploy.digest_key import NO_ROWS
 from smsby_deploy.lock.archive import find_archived
 from smsby_deploy.lock.records import Entry, Lock, NamedId
-from smsby_deploy.lock.stored_mailings import find
+from smsby_deploy.lock.stored_mailings import find, read_some
 from smsby_deploy.plan.desired import Desired
 from smsby_deploy.plan.fingerprint import RemoteName
 from smsby_deploy.plan.model import NEW_COMMITTING, Action, ActionKind
@@ -171,8 +171,8 @@ class SentMailings:
     def find_listed(self, desired: Desired, remote: RemoteView, now: datetime) -> RemoteName | None:
         """Return the same mailing as sms.by lists it under another address, or None.
 
-        That address is not in the lock, and the files send no mailing or another one under it, so the mailing was renamed
-        or cancelled, and the lock was lost. A lower revision counts only as long as it is not gone.
+        The lock does not have it as sent, and the files send no mailing or another one under that address, so the mailing
+        was renamed or cancelled, and the lock is lost or outdated. A lower revision counts only as long as it is not gone.
         """
         if self._unexplained is None or self._unexplained[0] is not remote:
             self._unexplained = remote, list(self._find_unexplained(remote))
@@ -185,26 +185,38 @@ class SentMailings:
                 continue
             marks = desired.fingerprints_as(remote.scope, address, revision)
             found = next((name for name in names if name.fingerprint in marks), None)
-            if found is not None and not self.is_recorded(found):
+            if found is not None and not self.is_recorded(found, desired.address):
                 return found
         return None
 
-    def is_recorded(self, listed: RemoteName) -> bool:
-        """Whether the lock has the mailing with this listed name, perhaps under another address."""
+    def is_recorded(self, listed: RemoteName, address: str) -> bool:
+        """Whether the lock has the mailing of this listed name at `address`, or as sent elsewhere."""
         mark, mailings = listed.fingerprint, self._lock.mailings
-        for address in find(mailings, lambda file: file.with_chunk([mark], frozenset())):
-            if any(mark in one.fingerprints for one in mailings[address].revisions):
+        for found in find(mailings, lambda file: file.with_chunk([mark], frozenset())):
+            revisions = mailings[found].revisions
+            if any(
+                mark in one.fingerprints and (found == address or one.may_have_reached) for one in revisions
+            ):
                 return True
         return False
 
     def _find_unexplained(self, remote: RemoteView) -> Iterator[_UnexplainedNames]:
         """Yield the listed names, by address and revision, that neither lock nor files explain."""
+        mailings = self._lock.mailings
+        unfinished = set(find(mailings, lambda file: file.unfinished()))
+        recorded = {address for address, _ in remote.own if address in mailings}
+        doubtful = {one for one in recorded if one not in self._in_files or one in unfinished}
+        sent = {
+            address: {mark for one in entry.revisions if one.may_have_reached for mark in one.fingerprints}
+            for address, entry in read_some(mailings, doubtful)
+        }
+        settled = (recorded - doubtful) | self._archived
         for (address, revision), names in remote.own.items():
             is_unread = address in self._in_files and address not in self._expected
-            if address in self._lock.mailings or address in self._archived or is_unread:
+            if address in settled or is_unread:
                 continue
-            expected = self._expected.get(address, ())
-            if unexplained := [name for name in names if name.fingerprint not in expected]:
+            known = {*self._expected.get(address, ()), *sent.get(address, ())}
+            if unexplained := [name for name in names if name.fingerprint not in known]:
                 yield address, revision, unexplained
 
     def since(self, start: datetime) -> Iterator[Other]:

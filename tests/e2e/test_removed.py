@@ -100,6 +100,26 @@ def test_older_lock_of_another_audience_withdraws_nothing(shop: Shop) -> None:
     assert (shop.lock()["mailings"]["sale/vip"]["recipients"], len(_sends(shop))) == (2, 1)
 
 
+def test_older_lock_of_a_renamed_mailing_is_a_collision(shop: Shop) -> None:
+    """A mailing that an outdated lock has as waiting, rejected or in a lower revision is not sent under a new name."""
+    text = "version: 1\ncampaign: sale\nmailings:\n  - {name: vip, recipients: ['375291234567'], text: Hi}\n"
+    shop.write("sale.yaml", text)
+    shop.fault(method="sendBulkSms", mode="error")
+    assert shop.run("apply", "--auto-approve").code == 1
+    for name, revision in (("rejected", 1), ("lower", 2)):
+        older = (shop.root / "smsby.lock.json").read_bytes()
+        shop.write("sale.yaml", text.replace("vip,", f"vip, revision: {revision},"))
+        assert shop.run("apply", "--auto-approve").code == 0, name
+        newer = (shop.root / "smsby.lock.json").read_bytes()
+        (shop.root / "smsby.lock.json").write_bytes(older)
+        shop.write("sale.yaml", text.replace("vip,", f"best, revision: {revision},"))
+        planned = shop.run("plan", "--format", "json").json["actions"]
+        assert [one["reason_code"] for one in planned if one["address"] == "sale/best"] == ["collision"], name
+        assert shop.run("apply", "--auto-approve").code == 4
+        (shop.root / "smsby.lock.json").write_bytes(newer)
+    assert len(shop.inbox()["375291234567"]) == 2
+
+
 @pytest.mark.parametrize("change", ["none", "moved", "broken"])
 @pytest.mark.parametrize("way", _WAYS)
 def test_older_lock_misses_nothing_after_the_window(shop: Shop, way: str, change: str) -> None:
