@@ -18,7 +18,6 @@ from smsby_deploy.smsby.parsers import (
     KeepMailing,
     MailingList,
     MessageState,
-    keep_all,
     mailing_id,
     mailing_name,
     read_alphanames,
@@ -73,7 +72,7 @@ class ReadClient:
         """How far this machine's clock is ahead of that of sms.by; None if no answer shows it."""
         return self._transport.clock_lead
 
-    def get_sms_messages(self, *, keep: KeepMailing = keep_all) -> MailingList:
+    def get_sms_messages(self, *, keep: KeepMailing) -> MailingList:
         """Return the mailings of the account that `keep` accepts.
 
         The list has every mailing of the account, so it is read as a stream, and only what is kept is held. Its count is 0

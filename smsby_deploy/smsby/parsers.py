@@ -63,11 +63,6 @@ class RemoteMailing:
 KeepMailing = Callable[[int, str], bool]  # by id and name
 
 
-def keep_all(number: int, name: str) -> bool:
-    """Keep every mailing."""
-    return True
-
-
 @dataclass(frozen=True, slots=True)
 class MailingList:
     """The mailings of getSMSMessages that were kept; `count` is how many it lists."""
@@ -150,7 +145,7 @@ def is_draft(status: str) -> bool:
     return status.strip().upper() == "DRAFT"
 
 
-def read_mailings(data: Any, keep: KeepMailing = keep_all) -> MailingList:
+def read_mailings(data: Any, keep: KeepMailing) -> MailingList:
     """Return the mailings of getSMSMessages that `keep` accepts.
 
     Raises:

@@ -24,6 +24,7 @@ from smsby_deploy.smsby.parsers import (
     read_mailings,
 )
 from tests.apply.fake_dispatch import World, action_of, entry_of
+from tests.smsby.conftest import keep_all
 
 REF = ("m/0", 0)
 
@@ -61,7 +62,7 @@ def _remote(
 ) -> RemoteMailing:
     mark = world.recorder.chunk(("m/0", index)).fingerprint
     row = {"id": number, "name": f"m/0 [{index + 1}/3] shop#{mark}", "status": status, "count_phones": phones}
-    (mailing,) = read_mailings([row])
+    (mailing,) = read_mailings([row], keep_all)
     return mailing
 
 

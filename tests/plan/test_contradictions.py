@@ -24,6 +24,7 @@ from tests.apply.fake_smsby import FakeTransport
 from tests.lock.examples import entry
 from tests.plan.examples import NOON, FixedClock
 from tests.plan.situations import view_of
+from tests.smsby.conftest import keep_all
 
 _AT = NOON.isoformat()
 _CAMPAIGN = """\
@@ -196,7 +197,7 @@ _LATER = (NOON + timedelta(days=1)).isoformat()
 def _listed(*names: str) -> Any:
     created = int(NOON.timestamp())
     rows = [{"id": number, "name": name, "d_create": created} for number, name in enumerate(names, 1)]
-    return view_of("shop", read_mailings({"data": rows}) if rows else ())
+    return view_of("shop", read_mailings({"data": rows}, keep_all) if rows else ())
 
 
 @pytest.mark.parametrize(

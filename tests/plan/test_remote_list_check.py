@@ -16,6 +16,7 @@ from smsby_deploy.plan.remote_list_check import ListCheck, check_list, find_miss
 from smsby_deploy.smsby.parsers import RemoteMailing, read_mailings
 from tests.lock.examples import entry
 from tests.plan.situations import view_of
+from tests.smsby.conftest import keep_all
 
 NOW = datetime(2026, 12, 1, 9, tzinfo=UTC)
 
@@ -29,7 +30,7 @@ def _accepted(mark: str, ago: timedelta, **changes: object) -> Entry:
 
 def _listed(*names: str) -> list[RemoteMailing]:
     rows = [{"id": number, "name": name, "status": "NEW"} for number, name in enumerate(names, 1)]
-    return list(read_mailings({"data": rows}))
+    return list(read_mailings({"data": rows}, keep_all))
 
 
 def _check(lock: Lock, *names: str) -> ListCheck:

@@ -12,7 +12,7 @@ from smsby_deploy.lock.records import AppliedBy, ChunkRecord, ChunkState, Entry,
 from smsby_deploy.plan.fingerprint import remote_name
 from smsby_deploy.plan.remote_state import ListFilter, RemoteView, merge_entry, read_remote, view_remote
 from smsby_deploy.smsby.client import ReadClient
-from smsby_deploy.smsby.parsers import KeepMailing, MailingList, RemoteMailing, keep_all
+from smsby_deploy.smsby.parsers import KeepMailing, MailingList, RemoteMailing
 from tests.plan.situations import view_of
 
 
@@ -167,7 +167,7 @@ class _Account(ReadClient):
     def __init__(self, *names: str) -> None:
         self._names = names
 
-    def get_sms_messages(self, kind: object = None, *, keep: KeepMailing = keep_all) -> MailingList:
+    def get_sms_messages(self, kind: object = None, *, keep: KeepMailing) -> MailingList:
         listed = [_mailing(number, name) for number, name in enumerate(self._names)]
         return MailingList(tuple(one for one in listed if keep(one.id, one.name)), len(listed))
 

@@ -20,6 +20,7 @@ from smsby_deploy.lock.store import LockStore
 from smsby_deploy.plan.withdrawals import AccountList, abandon_mailing, drafts_of, withdraw_mailing
 from smsby_deploy.smsby.parsers import KeepMailing, MailingList, RemoteMailing, read_mailings
 from tests.lock.examples import entry
+from tests.smsby.conftest import keep_all
 
 NOW = datetime(2026, 12, 1, 9, tzinfo=UTC)
 LATER = "2026-12-02T10:00:00+03:00"
@@ -58,7 +59,7 @@ class _List:
     def get_sms_messages(self, *, keep: KeepMailing) -> MailingList:
         self.reads += 1
         rows = [{"id": number, "name": name, "status": "NEW"} for number, name in enumerate(self.names, 1)]
-        self.kept = tuple(one for one in read_mailings({"data": rows}) if keep(one.id, one.name))
+        self.kept = tuple(one for one in read_mailings({"data": rows}, keep_all) if keep(one.id, one.name))
         return MailingList(self.kept, len(rows))
 
     def account(self, here: Binding = HERE) -> AccountList:

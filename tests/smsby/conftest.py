@@ -29,6 +29,11 @@ from smsby_deploy.smsby.transport import ReadTransport, SendTransport
 TOKEN = "4c6f766520697320616c6c207468657265"
 
 
+def keep_all(number: int, name: str) -> bool:
+    """Keep every mailing of the list."""
+    return True
+
+
 @dataclass(frozen=True)
 class Reply:
     """One answer. `body` is JSON unless it is bytes; `break_off` is how the connection fails instead."""

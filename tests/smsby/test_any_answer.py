@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -31,6 +32,7 @@ from smsby_deploy.smsby.parsers import (
 from smsby_deploy.smsby.response import Answer, find_value, objects_of
 from smsby_deploy.smsby.transport import _brackets
 from tests.smsby.any_json import ANY_JSON
+from tests.smsby.conftest import keep_all
 
 SENDS = [method for method in METHODS.values() if method.sends]
 
@@ -80,7 +82,7 @@ def test_only_documented_answers_list_no_mailings(answer: Answer) -> None:
         ask=lambda method, params, keep: answer, clock=SimpleNamespace(sleep=lambda _: None)
     )
     try:
-        listed = ReadClient(transport).get_sms_messages().mailings  # type: ignore[arg-type]
+        listed = ReadClient(transport).get_sms_messages(keep=keep_all).mailings  # type: ignore[arg-type]
     except SmsbyDeployError as error:
         assert error.exit_code == 7
         return
@@ -99,7 +101,7 @@ def _all(read: Callable[[Any], Iterable[Any]]) -> Callable[[Any], Any]:
 @pytest.mark.parametrize(
     "read",
     [
-        _all(read_mailings),
+        _all(partial(read_mailings, keep=keep_all)),
         _all(read_bulk_status),
         _all(read_deliveries),
         _all(read_alphanames),

@@ -30,7 +30,7 @@ from smsby_deploy.smsby.response import (
     error_for,
 )
 from smsby_deploy.smsby.transport import ReadTransport
-from tests.smsby.conftest import TOKEN, FakeClock, FakeServer, Reply
+from tests.smsby.conftest import TOKEN, FakeClock, FakeServer, Reply, keep_all
 
 MAILING = {
     "id": 1173020,
@@ -170,7 +170,7 @@ def test_read_client_raises_a_refused_token_at_once(
     """A refused token is raised at once with any HTTP status, which differed in 2017, 2021 and 2026."""
     wire.answers(Reply(status, {"error": "token is invalid"}))
     with pytest.raises(TokenRefused) as caught:
-        reader.get_sms_messages()
+        reader.get_sms_messages(keep=keep_all)
     assert caught.value.exit_code == 7 and "SMSBY_TOKEN" in caught.value.hint
     assert len(wire.asked) == 1
 
@@ -220,7 +220,7 @@ def test_read_client_takes_a_known_error_with_500(wire: FakeServer, reader: Read
 def test_get_sms_messages_reads_numbers_as_text(wire: FakeServer, reader: ReadClient) -> None:
     """Numbers that sms.by writes as text are read as numbers."""
     wire.answers(Reply(200, {"status": "success", "data": [MAILING, {"id": "7", "status": "SOMETHING_NEW"}]}))
-    first, second = reader.get_sms_messages()
+    first, second = reader.get_sms_messages(keep=keep_all)
     assert (first.id, first.parts, first.count_phones) == (1173020, 27631, 27631)
     assert (first.cost, first.d_schedule, first.name) == (Decimal("718.406"), 1645612020, "Notification")
     assert (second.id, second.name, second.parts, second.cost, second.status) == (
@@ -251,7 +251,7 @@ def test_get_sms_messages_reads_numbers_as_text(wire: FakeServer, reader: ReadCl
 def test_get_sms_messages_without_mailings(wire: FakeServer, reader: ReadClient, reply: Reply) -> None:
     """Only the documented forms mean that there are no mailings."""
     wire.answers(reply)
-    assert reader.get_sms_messages() == MailingList((), 0)
+    assert reader.get_sms_messages(keep=keep_all) == MailingList((), 0)
     assert len(wire.asked) == 1
 
 
@@ -308,7 +308,7 @@ def test_get_sms_messages_refuses_any_other_answer(
     """Any other answer is an error: an empty list would mean "not sent yet", and everything would be sent again."""
     wire.answers(*[reply] * 20)
     with pytest.raises(SmsbyUnavailable) as caught:
-        reader.get_sms_messages()
+        reader.get_sms_messages(keep=keep_all)
     assert caught.value.exit_code == 7
 
 
@@ -343,14 +343,14 @@ def test_get_sms_messages_of_an_account_with_another_form(
         wire.replies.clear()
         wire.answers(*[reply] * 20)
         if known == form:
-            assert reader.get_sms_messages() == MailingList((), 0)
+            assert reader.get_sms_messages(keep=keep_all) == MailingList((), 0)
         else:
             with pytest.raises(SmsbyUnavailable):
-                reader.get_sms_messages()
+                reader.get_sms_messages(keep=keep_all)
     reader.facts = NO_FACTS
     wire.replies.clear()
     wire.answers(Reply(406, {"error": "Content not found"}))
-    assert reader.get_sms_messages() == MailingList((), 0)
+    assert reader.get_sms_messages(keep=keep_all) == MailingList((), 0)
 
 
 @pytest.mark.parametrize(
@@ -384,14 +384,16 @@ def test_get_sms_messages_starts_anew_after_a_lost_answer(wire: FakeServer, read
     wire.answers(
         Reply(200, {"status": "success", "data": [MAILING, 7]}, break_off="truncated"), Reply(200, listed)
     )
-    assert reader.get_sms_messages().count == 3
+    assert reader.get_sms_messages(keep=keep_all).count == 3
 
 
 def test_get_sms_messages_hides_a_token_anywhere(wire: FakeServer, reader: ReadClient) -> None:
     """A token in the list is hidden even if a piece of the answer ends within it."""
     rows = [{"id": number, "name": f"{number * 'x'}{TOKEN}"} for number in range(500)]
     wire.answers(Reply(200, {"status": "success", "data": rows}))
-    assert [one.name for one in reader.get_sms_messages()] == [f"{n * 'x'}<hidden>" for n in range(500)]
+    assert [one.name for one in reader.get_sms_messages(keep=keep_all)] == [
+        f"{n * 'x'}<hidden>" for n in range(500)
+    ]
 
 
 ROWS = [{"message_id": 1, "name": "a", "alphaname_id": "1", "success": [{"phone": "375291111111"}]}]

@@ -9,7 +9,7 @@ from decimal import Decimal
 from smsby_deploy.lock.records import AppliedBy, ChunkRecord, ChunkState, Entry, Lock
 from smsby_deploy.smsby.client import ReadClient
 from smsby_deploy.smsby.deliveries import BulkMailingStatus, Delivery
-from smsby_deploy.smsby.parsers import KeepMailing, MailingList, RemoteMailing, keep_all
+from smsby_deploy.smsby.parsers import KeepMailing, MailingList, RemoteMailing
 from smsby_deploy.status.collect import collect_status
 from smsby_deploy.status.delivery_counts import DeliveryCounts, DeliveryTally
 from smsby_deploy.status.status_report import MailingStatus, StatusReport
@@ -41,7 +41,7 @@ class TableClient(ReadClient):
         self.bulk, self.lists, self.listed = bulk or {}, lists or {}, listed or []
         self.asked: list[str | int] = []
 
-    def get_sms_messages(self, kind: str | None = None, *, keep: KeepMailing = keep_all) -> MailingList:
+    def get_sms_messages(self, kind: str | None = None, *, keep: KeepMailing) -> MailingList:
         self.asked.append("getSMSMessages")
         return MailingList(tuple(one for one in self.listed if keep(one.id, one.name)), len(self.listed))
 
