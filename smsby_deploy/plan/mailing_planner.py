@@ -181,13 +181,13 @@ class MailingPlanner:
         if decision.action in NEW_COMMITTING and not here.is_rehearsal:
             sender = NamedId(mailing.alphaname, here.sender_id)
             planned = Planned(desired, sender, here.contact_list)
-            if sent_as := self.sent.find_renamed(planned, self.now):
+            if sent_as := self.sent.find_renamed(planned):
                 if sent_as.is_scheduled(self.now) and not sent_as.has_unknown:
                     self._renamed.add(sent_as.address)
                 return block(*collision_reasons.renamed(here, sent_as, self.sent.entry_of(sent_as)))
             if self.remote is not None:
                 # After `lock move` it is listed under its old address, with the fingerprints that were kept.
-                if not here.is_listed and (listed := self.sent.find_listed(desired, self.remote, self.now)):
+                if not here.is_listed and (listed := self.sent.find_listed(desired, self.remote)):
                     return block(*collision_reasons.listed_as(here, listed))
                 if other := self.remote.find_in_other_project(desired, self.now):
                     return block(*collision_reasons.listed_in_project(here, other))

@@ -324,7 +324,7 @@ class MailingTests:
         api = self.project.api._replace(environment=Environment())
         project = self.project._replace(api=api, freeze="", rehearsed_in=None, approvals=None)
         lock = Lock(project.name)
-        sent = SentMailings(lock, (), [desired], now=clock.at)
+        sent = SentMailings(lock, (), [desired], clock.at)
         facts = FactCheck(project, NO_FACTS, clock.at)
         planner = MailingPlanner(project, lock, sent, NOT_ASKED, None, None, facts, clock.at, [])
         action = planner.plan_mailing(MeasuredMailing(self.mailing, desired, ()))

@@ -311,7 +311,7 @@ class MeasuredFiles:
                 actions, notes = limit_pressure(planner, client, self.measured, actions, self.suppressed)
             problems += notes
         actions = hold_budget(planner.project, actions, self.lock, planner.now)
-        problems += self._find_similar(actions, planner.sent, planner.now)
+        problems += self._find_similar(actions, planner.sent)
         actions += filter(None, map(planner.plan_cancelled, self.cancelled))
         planner.check_orphans(frozenset(self.orphans))
         return actions
@@ -350,13 +350,13 @@ class MeasuredFiles:
         in_files = (one.address for one in self.loaded.all_mailings if one.cancelled is None)
         desired = [one.desired for one in self.measured if one.desired]
         if now not in self._sent:  # an apply plans twice: offline, and with the list of sms.by
-            self._sent[now] = SentMailings(self.lock, in_files, desired, archived=self.archived, now=now)
+            self._sent[now] = SentMailings(self.lock, in_files, desired, now, self.archived)
         return self._sent[now]
 
-    def _find_similar(self, actions: list[Action], sent: SentMailings, now: datetime) -> Iterator[Problem]:
+    def _find_similar(self, actions: list[Action], sent: SentMailings) -> Iterator[Problem]:
         mailings = {one.mailing.address: (one.mailing, one.desired) for one in self.measured if one.desired}
         zone = self.loaded.project.api.account_zone
-        similar = [*find_similar(actions, mailings, sent, self.suppressed, now=now, zone=zone)]
+        similar = [*find_similar(actions, mailings, sent, self.suppressed, zone)]
         yield from find_overlap(self.measured, actions, self.suppressed, similar)
         yield from (one.warning for one in similar)
 

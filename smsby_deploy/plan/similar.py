@@ -121,27 +121,27 @@ class SentMailings:
     """The recorded mailings that may have reached a recipient, in each of their revisions.
 
     `in_files` are the addresses in the files that are not cancelled, `desired` the mailings of the files that were read,
-    `archived` the addresses in the archive. Only recorded and archived mailings that may resemble one of `desired` are read.
+    `archived` the addresses in the archive, and `now` the time of the plan. Only recorded and archived mailings that may
+    resemble one of `desired` are read.
     """
 
     def __init__(
         self,
         lock: Lock,
         in_files: Iterable[str],
-        desired: Sequence[Desired] = (),
-        *,
+        desired: Sequence[Desired],
+        now: datetime,
         archived: frozenset[str] = frozenset(),
-        now: datetime | None = None,
     ) -> None:
         self._in_files = frozenset(in_files)
         self._expected = {one.address: one.fingerprints for one in desired}
-        self._lock, self._archived = lock, archived
+        self._lock, self._now, self._archived = lock, now, archived
         self._unexplained: tuple[RemoteView, list[_UnexplainedNames]] | None = None
         digests = {digest for one in desired for digest in chain(*_digests_of(one))}
         alike = find(lock.mailings, lambda file: file.with_digest(digests))
         entries = ((address, lock.mailings[address]) for address in alike)
         recorded = [(address, one) for address, entry in entries for one in entry.revisions]
-        if archived and now is not None:
+        if archived:
             recorded += _read_archived(lock, desired, now)
         self._others = [
             Other.recorded(address, one)
@@ -150,14 +150,14 @@ class SentMailings:
         ]
         self._orphans = _Index(other for other in self._others if other.address not in self._in_files)
 
-    def find_renamed(self, planned: Planned, now: datetime) -> Other | None:
+    def find_renamed(self, planned: Planned) -> Other | None:
         """Return the same mailing under an address that the files no longer send, or None.
 
         A higher revision sends it again on purpose, unless it is unknown who got the old one, or the old one is not gone.
         """
         for other in self._orphans.find(planned):
             is_same = other.has_text_of(planned) and other.has_recipients_of(planned)
-            is_open = other.has_unknown or other.is_scheduled(now)
+            is_open = other.has_unknown or other.is_scheduled(self._now)
             if is_same and (is_open or other.revision >= planned.desired.revision):
                 return other
         return None
@@ -168,7 +168,7 @@ class SentMailings:
         revisions = () if entry is None else entry.revisions
         return next((one for one in revisions if one.revision == other.revision), None)
 
-    def find_listed(self, desired: Desired, remote: RemoteView, now: datetime) -> RemoteName | None:
+    def find_listed(self, desired: Desired, remote: RemoteView) -> RemoteName | None:
         """Return the same mailing as sms.by lists it under another address, or None.
 
         The lock does not have it as sent, and the files send no mailing or another one under that address, so the mailing
@@ -180,7 +180,7 @@ class SentMailings:
             if address == desired.address:
                 continue
             if revision < desired.revision:
-                names = [name for name in names if remote.is_ahead(name, now)]
+                names = [name for name in names if remote.is_ahead(name, self._now)]
             if not names:
                 continue
             marks = desired.fingerprints_as(remote.scope, address, revision)
@@ -219,8 +219,9 @@ class SentMailings:
             if unexplained := [name for name in names if name.fingerprint not in known]:
                 yield address, revision, unexplained
 
-    def since(self, start: datetime) -> Iterator[Other]:
-        """Yield the mailings that were recorded at `start` or later, as far as they were read."""
+    def recent(self) -> Iterator[Other]:
+        """Yield the mailings that were recorded in the last 90 days, as far as they were read."""
+        start = self._now - _RECENT
         return (other for other in self._others if other.recorded_at and other.recorded_at >= start)
 
 
@@ -297,8 +298,6 @@ def find_similar(
     mailings: Mapping[str, tuple[Mailing, Desired]],
     sent: SentMailings,
     suppressed: PhoneSet,
-    *,
-    now: datetime,
     zone: ZoneInfo,
 ) -> Iterator[Similar]:
     """Warn about each mailing that would be sent for the first time and resembles another one.
@@ -307,7 +306,7 @@ def find_similar(
     similar one; a blocked one only if there is no other. Times are shown in `zone`.
     """
     actions = list(actions)
-    recorded = (_with_phones(other, mailings) for other in sent.since(now - _RECENT))
+    recorded = (_with_phones(other, mailings) for other in sent.recent())
     in_plan = (
         Other.of(one.address, one, desired.revision, None)._replace(phones=desired.phones)
         for one in sorted(actions, key=lambda one: one.action is ActionKind.BLOCKED)
