@@ -243,7 +243,7 @@ def resolve_inside(
     if any(is_hidden(one.parts, is_lock=is_lock) for one in (found, written)):
         log.error("PATH_HIDDEN", hidden(name), location)
         return None
-    if must_exist and not may_be_file(path):
+    if (must_exist or "\\" in name) and not may_be_file(path):
         log.error("FILE_MISSING", why_missing(path, name), location)
         return None
     return path

@@ -115,9 +115,9 @@ def _expectation(error: Any) -> str:
         case "minLength" | "minItems" | "minProperties":
             return sentence("must not be empty")
         case "maxLength":
-            return sentence("must have at most {limit} characters", limit=limit)
+            return sentence("must have at most {limit:character|characters}", limit=limit)
         case "maxItems" | "maxProperties":
-            return sentence("must have at most {limit} entries", limit=limit)
+            return sentence("must have at most {limit:entry|entries}", limit=limit)
         case _:
             return sentence("not allowed by the schema ({rule})", rule=error.validator)
 

@@ -12,7 +12,14 @@ from pathlib import Path
 from jinja2 import TemplateSyntaxError, meta, nodes
 from jinja2.visitor import NodeTransformer
 
-from smsby_deploy.config.project_files import IMPOSSIBLE_PATH, hidden, is_hidden, is_impossible, why_not_plain
+from smsby_deploy.config.project_files import (
+    IMPOSSIBLE_PATH,
+    hidden,
+    is_hidden,
+    is_impossible,
+    why_missing,
+    why_not_plain,
+)
 from smsby_deploy.files import may_be_file, real_path
 from smsby_deploy.texts.analysis import LONGEST_SOURCE, IncludedText, Literal, TemplateFault
 from smsby_deploy.texts.jinja_environment import TextEnvironment
@@ -223,10 +230,7 @@ def _read_included(name: str, root: Path | None, including: str | None, lineno: 
     if is_hidden(real_path(path).relative_to(real_path(root)).parts):
         raise IncludeError(hidden(name), lineno, including)
     if not may_be_file(path):
-        message = sentence(
-            "no file {name} in the project's {folder}/ folder: check the name", name=name, folder=FOLDER
-        )
-        raise IncludeError(message, lineno, including)
+        raise IncludeError(why_missing(path, path.relative_to(root).as_posix()), lineno, including)
     try:
         return IncludedText(path.read_text(encoding="utf-8-sig"), path.relative_to(root).as_posix())
     except UnicodeDecodeError as error:

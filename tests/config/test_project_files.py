@@ -174,6 +174,15 @@ def test_resolve_inside_refuses(name: str, code: str, message: str, tmp_path: Pa
     assert message in problem.message
 
 
+def test_new_lock_has_no_path_of_windows(tmp_path: Path) -> None:
+    """A lock that does not exist yet is refused under a path of Windows: elsewhere it would be another file."""
+    log = ProblemLog()
+    assert resolve_inside(tmp_path, "state\\a.json", _AT, log, must_exist=False, is_lock=True) is None
+    assert resolve_inside(tmp_path, "state/a.json", _AT, log, must_exist=False, is_lock=True)
+    (problem,) = log.distinct()
+    assert "write / between folders" in problem.message
+
+
 @given(
     st.lists(st.lists(st.sampled_from(["a", "b", "c"]), min_size=1, max_size=4), min_size=1, max_size=6),
     st.lists(st.sampled_from(["**", "*", "a", "b", "?.yaml", "*.yaml"]), min_size=1, max_size=5),

@@ -216,6 +216,10 @@ def test_both_validators_agree(
             {"revision: 2": f"labels: {{{', '.join(f'k{n}: a' for n in range(21))}}}"}, 6, 9,
             "labels: must have at most 20 entries",
         ),
+        (
+            {"delimiter: \";\"": "delimiter: tab"}, 9, 76,
+            "mailings.0.recipients.delimiter: must have at most 1 character",
+        ),
         ({"phone: 375291234567, ": ""}, 18, 61, "missing key phone in mailings.1.recipients.3"),
     ],
 )  # fmt: skip

@@ -74,8 +74,8 @@ def _desired(folder: Path, body: str, project: str = _PROJECT, rows: str = _ROWS
         (
             "    text: Hi{% include 'nope.j2' %}\n",
             [
-                "sale.yaml:6:24: error INCLUDE sale/vip: no file nope.j2 in the project's templates/ folder: "
-                "check the name"
+                "sale.yaml:6:24: error INCLUDE sale/vip: file templates/nope.j2 not found; "
+                "did you mean templates/footer.j2?"
             ],
         ),
         (
