@@ -23,7 +23,13 @@ def main() -> None:
     # SIGTERM ends a command like Ctrl-C: the lock is released, and the exit code is ours.
     if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
         signal.signal(signal.SIGTERM, signal.default_int_handler)
-    from smsby_deploy.cli.main import run
+    try:
+        from smsby_deploy.cli.main import run
+    except ModuleNotFoundError as error:
+        from smsby_deploy.errors import missing_package
+
+        failure = missing_package(error)
+        sys.exit(f"error: {failure.message}\nhint: {failure.hint}")
 
     code = run(arguments)
     end_quickly()

@@ -56,6 +56,12 @@ class UsageError(SmsbyDeployError):
     exit_code = ExitCode.WRONG_USAGE
 
 
+def missing_package(error: ModuleNotFoundError) -> SmsbyDeployError:
+    """Return the error for an installation that lacks a package it needs."""
+    hint = "its installation was interrupted or has changed; install smsby-deploy again with pip"
+    return SmsbyDeployError(f"smsby-deploy needs the package {error.name}, which is missing", hint=hint)
+
+
 def unknown_address(address: str, known: Iterable[str]) -> UsageError:
     """Return the error for an `address` that the lock does not have; `known` are those it has."""
     hint = did_you_mean(address, known) or "`smsby-deploy lock list` shows all of them"

@@ -25,7 +25,7 @@ from smsby_deploy.cli.options import (
     global_options,
     open_log,
 )
-from smsby_deploy.errors import FilesInvalid, SmsbyDeployError
+from smsby_deploy.errors import FilesInvalid, SmsbyDeployError, missing_package
 from smsby_deploy.exit_codes import ExitCode, first_exit_code
 from smsby_deploy.output.terminal import prepare_streams, write_line, write_text
 
@@ -65,6 +65,8 @@ def report_error(error: BaseException, *, verbose: bool, log: JsonLog | None = N
     """
     if isinstance(error, SystemExit):
         return error.code if isinstance(error.code, int) else ExitCode.FAILED
+    if isinstance(error, ModuleNotFoundError):
+        error = missing_package(error)
     if isinstance(error, SmsbyDeployError):
         if isinstance(error, FilesInvalid):
             _write_problems(error, log)

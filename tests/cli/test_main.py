@@ -342,6 +342,28 @@ def test_run_names_a_locale_that_lacks_letters_of_a_file(tmp_path: Path) -> None
     assert "PYTHONUTF8=1" in done.stderr
 
 
+@pytest.mark.parametrize("package", ["click", "yaml"])
+def test_run_names_a_package_that_is_missing(package: str, tmp_path: Path) -> None:
+    """An installation that was interrupted lacks a package, and the message says so instead of a traceback."""
+    broken = f"raise ModuleNotFoundError('No module named {package}', name={package!r})\n"
+    (tmp_path / f"{package}.py").write_text(broken)
+    (tmp_path / "smsby.yaml").write_text("version: 1\nproject: shop\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "smsby_deploy", "validate"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith(
+        f"error: smsby-deploy needs the package {package}, which is missing\nhint: "
+    )
+    assert "Traceback" not in done.stderr
+
+
 def test_report_error_of_a_full_disk_is_not_about_stdout(capsys: pytest.CaptureFixture[str]) -> None:
     """A full disk elsewhere is not reported as a lost output."""
     assert report_error(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), verbose=False) == 1
