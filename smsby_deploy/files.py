@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from errno import ENOSPC
 from pathlib import Path
+from threading import Lock
 from typing import TextIO
 
 from smsby_deploy.clock import SystemClock
@@ -138,6 +139,7 @@ class UnnamedFile:
     def __init__(self, folder: Path | None = None) -> None:
         from tempfile import TemporaryFile  # it loads all compression modules
 
+        self._mutex = Lock()  # several threads may read it, and Windows lacks pread
         self._file = TemporaryFile(buffering=0, dir=folder)  # noqa: SIM115 - as long as this object
         self.size = 0
 
@@ -151,16 +153,18 @@ class UnnamedFile:
 
     def append(self, content: bytes) -> int:
         """Write `content` at the end if that leaves enough room, and return its place."""
-        self._file.seek(self.size)
-        if not self._has_room(len(content)) or self._file.write(content) != len(content):
-            raise OSError(ENOSPC, os.strerror(ENOSPC))
-        self.size += len(content)
-        return self.size - len(content)
+        with self._mutex:
+            self._file.seek(self.size)
+            if not self._has_room(len(content)) or self._file.write(content) != len(content):
+                raise OSError(ENOSPC, os.strerror(ENOSPC))
+            self.size += len(content)
+            return self.size - len(content)
 
     def read(self, place: int, size: int) -> bytes:
         """Return `size` bytes from `place` on."""
-        self._file.seek(place)
-        return self._file.read(size)
+        with self._mutex:
+            self._file.seek(place)
+            return self._file.read(size)
 
     def _has_room(self, size: int) -> bool:
         if _IS_WINDOWS:  # it lacks fstatvfs

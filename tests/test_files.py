@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
@@ -150,6 +151,18 @@ def test_unnamed_file_is_read_wherever_it_was_written_last(tmp_path: Path) -> No
     assert file.read(0, 3) == b"one"
     assert (file.append(b"three"), file.size) == (6, 11)
     assert file.read(3, 8) == b"twothree"
+
+
+def test_unnamed_file_is_read_in_several_threads(tmp_path: Path) -> None:
+    """Each of several threads gets the bytes of its place."""
+    file = UnnamedFile(tmp_path)
+    places = {bytes([letter]) * 9: file.append(bytes([letter]) * 9) for letter in b"abcd"}
+
+    def read_often(content: bytes) -> bool:
+        return all(file.read(places[content], 9) == content for _ in range(2000))
+
+    with ThreadPoolExecutor() as threads:
+        assert all(threads.map(read_often, places))
 
 
 def test_unnamed_file_that_cannot_be_created(tmp_path: Path) -> None:
