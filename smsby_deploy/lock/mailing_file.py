@@ -130,6 +130,10 @@ class MailingFile:
         """Yield the mailings that may have a chunk with one of these fingerprints or ids."""
         return self._named(self._lookup.with_chunk(fingerprints, ids))
 
+    def known(self, fingerprints: Iterable[str]) -> set[str]:
+        """Return those of `fingerprints` that a chunk may have."""
+        return self._lookup.known(fingerprints)
+
     def accepted_since(self, day: str) -> Iterator[str]:
         """Yield the mailings with a chunk that was accepted on `day` or later."""
         return self._named(n for n, last in enumerate(self._lookup.days) if last >= day)
@@ -196,6 +200,10 @@ class _Lookup:
         if ids:
             found += [self._chunks[place] for place, one in enumerate(self.ids) if one in ids]
         return sorted(set(found))
+
+    def known(self, fingerprints: Iterable[str]) -> set[str]:
+        marks = set(self._marks)
+        return {one for one in fingerprints if hash(one) in marks}
 
 
 class _Spool:

@@ -194,6 +194,13 @@ def message_ids(mailings: Mailings) -> Iterator[int]:
     yield from (n for one in revisions for chunk in one.chunks if (n := chunk.message_id) is not None)
 
 
+def known_fingerprints(mailings: Mailings, fingerprints: Set[str]) -> set[str]:
+    """Return those of `fingerprints` that a chunk may have, perhaps one of a removed mailing."""
+    revisions = (one for entry in new_mailings(mailings).values() for one in entry.revisions)
+    known = {mark for one in revisions for mark in one.fingerprints} & fingerprints
+    return known | mailings.file.known(fingerprints) if isinstance(mailings, StoredMailings) else known
+
+
 def recipients_of(mailings: Mailings, addresses: Iterable[str]) -> dict[str, int | None]:
     """Return how many recipients these mailings have; None if not recorded."""
     counts: dict[str, int | None] = dict.fromkeys(addresses)

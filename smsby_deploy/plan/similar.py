@@ -17,7 +17,7 @@ from smsby_deploy.config.declarations import Mailing
 from smsby_deploy.digest_key import NO_ROWS
 from smsby_deploy.lock.archive import find_archived
 from smsby_deploy.lock.records import Entry, Lock, NamedId
-from smsby_deploy.lock.stored_mailings import find, read_some
+from smsby_deploy.lock.stored_mailings import find, known_fingerprints, read_some
 from smsby_deploy.plan.desired import Desired
 from smsby_deploy.plan.fingerprint import RemoteName
 from smsby_deploy.plan.model import NEW_COMMITTING, Action, ActionKind
@@ -203,20 +203,22 @@ class SentMailings:
     def _find_unexplained(self, remote: RemoteView) -> Iterator[_UnexplainedNames]:
         """Yield the listed names, by address and revision, that neither lock nor files explain."""
         mailings = self._lock.mailings
+        marks = known_fingerprints(
+            mailings, {one.fingerprint for names in remote.own.values() for one in names}
+        )
         unfinished = set(find(mailings, lambda file: file.unfinished()))
-        recorded = {address for address, _ in remote.own if address in mailings}
-        doubtful = {one for one in recorded if one not in self._in_files or one in unfinished}
+        doubtful = unfinished & {address for address, _ in remote.own}
         sent = {
             address: {mark for one in entry.revisions if one.may_have_reached for mark in one.fingerprints}
             for address, entry in read_some(mailings, doubtful)
         }
-        settled = (recorded - doubtful) | self._archived
         for (address, revision), names in remote.own.items():
             is_unread = address in self._in_files and address not in self._expected
-            if address in settled or is_unread:
+            if address in self._archived or is_unread:
                 continue
-            known = {*self._expected.get(address, ()), *sent.get(address, ())}
-            if unexplained := [name for name in names if name.fingerprint not in known]:
+            expected, known = self._expected.get(address, ()), sent.get(address, marks)
+            marked = (one for one in names if one.fingerprint not in known)
+            if unexplained := [one for one in marked if one.fingerprint not in expected]:
                 yield address, revision, unexplained
 
     def recent(self) -> Iterator[Other]:
