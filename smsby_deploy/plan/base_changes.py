@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import NamedTuple
@@ -110,7 +110,7 @@ def compare_locks(before: Lock, after: Lock, side: LockSide) -> Iterator[Problem
     """Report every entry of a lock, or of its archive, that differs from that of the base."""
     before, after = _with_other_archived(before, after)
     now = _digests(after)
-    problems = list(_compare_entries(_digests(before), before.mailings, now, after.mailings, side))
+    problems = list(compare_entries(_digests(before), now, after.mailings, side, before.mailings))
     names = [name for name in _BELONGING if _has_other(name, before, after)]
     if not problems:
         names += [
@@ -120,17 +120,6 @@ def compare_locks(before: Lock, after: Lock, side: LockSide) -> Iterator[Problem
         said = sentence("its {names} differ from those of {base}", names=", ".join(names), base=side.base)
         yield _changed(join_sentences([said, _UNLESS_YOURS]), None, side.file)
     yield from problems
-
-
-def compare_with_stamps(
-    stamps: Mapping[str, str], lock: Lock, side: LockSide, selected: Collection[str] | None = None
-) -> Iterator[Problem]:
-    """Report every entry that differs from its stamp in a plan of `selected`; None for all."""
-    lock = with_archived(lock, stamps.keys()).lock
-    now = _digests(lock)
-    if selected is not None:
-        now = {address: digest for address, digest in now.items() if address in selected}
-    yield from _compare_entries(stamps, {}, now, lock.mailings, side)
 
 
 # --- Settings --------------------------------------------------------------------------------------------------------
@@ -244,20 +233,20 @@ def _digests(lock: Lock) -> dict[str, str]:
     return {address: sha256(text).hexdigest() for address, text in as_read} | others
 
 
-def _compare_entries(
+def compare_entries(
     before: Mapping[str, str],
-    known: Mapping[str, Entry],
     now: Mapping[str, str],
     entries: Mapping[str, Entry],
     side: LockSide,
+    known: Mapping[str, Entry] | None = None,
 ) -> Iterator[Problem]:
-    """Report the `entries` whose digest, `before` and `now`, differs.
+    """Report the `entries` whose digest, or stamp in a plan, `before` and `now` differs.
 
-    `known` holds the entries of the base that are known.
+    `known` holds the entries of the base; a plan has only stamps.
     """
     for address in sorted(before.keys() | now):
         if before.get(address) != now.get(address):
-            entry, old = entries[address] if address in now else None, known.get(address)
+            entry, old = entries[address] if address in now else None, (known or {}).get(address)
             yield _changed(_entry_message(entry, old, side, is_new=address not in before), address, side.file)
 
 

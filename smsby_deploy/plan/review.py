@@ -7,7 +7,7 @@ valid.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -28,11 +28,11 @@ from smsby_deploy.plan.base_changes import (
     BaseChanges,
     LockSide,
     SettingChange,
+    compare_entries,
     compare_facts,
     compare_locks,
     compare_settings,
     compare_signers,
-    compare_with_stamps,
 )
 from smsby_deploy.plan.base_comparison import AudienceSets, Base, base_of_lock, base_of_plan
 from smsby_deploy.plan.chunks import OnBatch
@@ -40,7 +40,7 @@ from smsby_deploy.plan.model import Plan
 from smsby_deploy.plan.plan_file import read_plan
 from smsby_deploy.plan.planner import MeasuredFiles, measure_files
 from smsby_deploy.plan.selection import selector
-from smsby_deploy.plan.staleness import describe_keys
+from smsby_deploy.plan.staleness import describe_keys, stamp_entries
 from smsby_deploy.problems import Problem, has_errors
 from smsby_deploy.recipients.batch import Batch
 from smsby_deploy.recipients.phone_set import PhoneSet
@@ -179,6 +179,15 @@ def compare_plan(
     problems = () if project.environment.is_sandbox else tuple(found)
     changes = replace(changes, lock_changes=len(problems))
     return replace(plan, problems=(*problems, *plan.problems), changes=changes)
+
+
+def compare_with_stamps(
+    stamps: Mapping[str, str], lock: Lock, side: LockSide, selected: Set[str] | None = None
+) -> Iterator[Problem]:
+    """Report every entry that differs from its stamp in a plan of `selected`; None for all."""
+    lock = with_archived(lock, stamps.keys()).lock
+    now = stamp_entries(lock, lock.mailings.keys() if selected is None else lock.mailings.keys() & selected)
+    yield from compare_entries(stamps, now, lock.mailings, side)
 
 
 def _compare_opt_outs(

@@ -14,14 +14,12 @@ from hypothesis import strategies as st
 from smsby_deploy.config.yaml_nodes import YamlMap, read_yaml
 from smsby_deploy.lock.archive import append_archive
 from smsby_deploy.lock.records import Apply, ChunkState, Lock
-from smsby_deploy.lock.serialization import entry_digest
 from smsby_deploy.plan.base_changes import (
     LockSide,
     SettingChange,
     compare_facts,
     compare_locks,
     compare_settings,
-    compare_with_stamps,
 )
 from smsby_deploy.privacy import HIDDEN
 from smsby_deploy.problems import Location, Severity
@@ -242,17 +240,6 @@ def test_compare_locks_finds_where_it_belongs(changes: dict[str, Any], words: st
     ((address, message),) = _found(before, replace(before, **changes))
     assert address is None
     assert message.startswith(f"{words} from those of main")
-
-
-def test_compare_with_stamps_knows_only_what_is_selected() -> None:
-    """Entries that a saved plan leaves out by its selection are not differences."""
-    stamps = {"sale/a": entry_digest(_LOCK.mailings["sale/a"])}
-    found = [one.address for one in compare_with_stamps(stamps, _LOCK, _SIDE)]
-    assert found == ["sale/b"]
-    assert [*compare_with_stamps(stamps, _LOCK, _SIDE, {"sale/a"})] == []
-    edited = _LOCK.with_entry("sale/a", entry(ChunkState.UNKNOWN))
-    (problem,) = compare_with_stamps(stamps, edited, _SIDE, {"sale/a"})
-    assert problem.message.startswith("recorded differently from main; ")
 
 
 def test_compare_facts_shows_each_that_differs() -> None:

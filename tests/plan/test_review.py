@@ -10,8 +10,10 @@ import pytest
 
 from smsby_deploy.cli.main import run
 from smsby_deploy.config.project_loader import load_project
+from smsby_deploy.lock.decisions import Ending, EndingKind
 from smsby_deploy.lock.records import ChunkState, Lock
 from smsby_deploy.lock.serialization import write_lock
+from smsby_deploy.plan.base_changes import LockSide
 from smsby_deploy.plan.base_comparison import Base, base_of_lock
 from smsby_deploy.plan.model import Plan
 from smsby_deploy.plan.planner import MeasuredFiles, measure_files
@@ -21,13 +23,17 @@ from smsby_deploy.plan.review import (
     PlanReviewer,
     SavedBase,
     compare_plan,
+    compare_with_stamps,
     measure_base,
     read_base,
 )
+from smsby_deploy.plan.staleness import stamp_entries
 from smsby_deploy.recipients.phone_set import PhoneSet
 from tests.lock.examples import entry
 from tests.plan.examples import NOON, FixedClock
 
+_LOCK = Lock("shop", 3, "line", {"sale/a": entry(ChunkState.ACCEPTED), "sale/b": entry(ChunkState.UNKNOWN)})
+_SIDE = LockSide("smsby.lock.json", "main")
 _ROWS = [f"3752912345{number:02},Name{number}" for number in range(10)]
 
 
@@ -199,3 +205,24 @@ def test_included_texts_are_compared(tmp_path: Path) -> None:
     assert text is not None
     assert text.endswith("\n\ntemplates/foot.j2:\nBye")
     assert reviewer.base(plan).mailings["sale/vip"].text == text
+
+
+def test_compare_with_stamps_knows_only_what_is_selected() -> None:
+    """Entries that a saved plan leaves out by its selection are not differences."""
+    stamps = stamp_entries(_LOCK, {"sale/a"})
+    found = [one.address for one in compare_with_stamps(stamps, _LOCK, _SIDE)]
+    assert found == ["sale/b"]
+    assert [*compare_with_stamps(stamps, _LOCK, _SIDE, {"sale/a"})] == []
+    edited = _LOCK.with_entry("sale/a", entry(ChunkState.UNKNOWN))
+    (problem,) = compare_with_stamps(stamps, edited, _SIDE, {"sale/a"})
+    assert problem.message.startswith("recorded differently from main; ")
+
+
+def test_compare_with_stamps_ignores_a_lapse_as_they_do() -> None:
+    """A mailing whose approval had lapsed before the plan, or lapsed since, is no difference."""
+    waiting = entry(ChunkState.PENDING)
+    lapsed = replace(waiting, ending=Ending(EndingKind.LAPSED, "2026-11-24T10:00:00Z", "ci", ""))
+    locks = [_LOCK.with_entry("sale/a", one) for one in (waiting, lapsed)]
+    for planned in locks:
+        stamps = stamp_entries(planned, planned.mailings.keys())
+        assert [one for now in locks for one in compare_with_stamps(stamps, now, _SIDE)] == []
