@@ -44,12 +44,15 @@ def may_be_file(path: Path) -> bool:
 
 
 def change_mark(path: Path) -> tuple[int, ...] | None:
-    """Return a value that changes whenever the file does; None if there is no file."""
+    """Return a value that changes whenever the file does; None if there is no file.
+
+    Programs that copy a file restore its time of modification, so only the time of the last change to it is certain.
+    """
     try:
         found = path.stat()
     except OSError:
         return None
-    return found.st_mtime_ns, found.st_size, found.st_ino
+    return found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino
 
 
 def write_file(

@@ -136,7 +136,7 @@ class UploadSender:
     def _may_draft(self, mailing: Mailing) -> bool:
         """Whether the mailing may still be drafted, because filling the list may have taken long.
 
-        Whether it is too late by now is checked for every request (TimeLimits).
+        Whether it is too late by now is checked for every request (`why_not_now`).
         """
         marks = self._context.action_of(mailing).fingerprints
         remote = self._reconciler.read_before_sending()

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from smsby_deploy.config.declarations import Mailing
 from smsby_deploy.config.sources import RecipientsFile, TextsByVariant
-from smsby_deploy.files import UnnamedFile
+from smsby_deploy.files import UnnamedFile, change_mark
 from smsby_deploy.problems import Location
 from smsby_deploy.recipients.audience import AudienceReport, ReadBatches
 from smsby_deploy.recipients.batch import Batch
@@ -25,7 +25,7 @@ _NOWHERE = Location("")
 
 @dataclass(frozen=True, slots=True)
 class _KeptRead:
-    """The result of one read; `stamp` is the version of the file, taken before.
+    """The result of one read; `mark` is the one of the file, taken before.
 
     `batches` are the places and sizes of the batches in `file`.
     """
@@ -34,12 +34,12 @@ class _KeptRead:
     batches: list[tuple[int, int]]
     report: AudienceReport
     suppressed: PhoneSet | None
-    stamp: tuple[int, int]
+    mark: tuple[int, ...] | None
 
     def serves(self, mailing: Mailing, suppressed: PhoneSet | None, report: AudienceReport) -> bool:
         """Whether another read would give the same result."""
         has_phones = self.report.phones is not None or not report.keeps_phones
-        return self.suppressed is suppressed and has_phones and self.stamp == _stamp_of(mailing)
+        return self.suppressed is suppressed and has_phones and self.mark == _mark_of(mailing)
 
     def replay(self, report: AudienceReport) -> Iterator[Batch]:
         import pickle
@@ -94,7 +94,7 @@ class SharedReads:
     ) -> Iterator[Batch]:
         import pickle  # few projects share a list
 
-        stamp = _stamp_of(mailing)
+        mark = _mark_of(mailing)
         batches: list[tuple[int, int]] = []
         try:
             file: UnnamedFile | None = UnnamedFile()
@@ -109,7 +109,7 @@ class SharedReads:
                     file = None
             yield batch
         if file is not None and not report.problems:
-            self._kept[key] = _KeptRead(file, batches, replace(report), suppressed, stamp)
+            self._kept[key] = _KeptRead(file, batches, replace(report), suppressed, mark)
 
 
 def _key_of(mailing: Mailing) -> Hashable:
@@ -122,10 +122,6 @@ def _key_of(mailing: Mailing) -> Hashable:
     return audience, tuple(mailing.countries), mailing.on_invalid, mailing.text is None
 
 
-def _stamp_of(mailing: Mailing) -> tuple[int, int]:
+def _mark_of(mailing: Mailing) -> tuple[int, ...] | None:
     assert isinstance(mailing.audience, RecipientsFile)
-    try:
-        found = mailing.audience.path.stat()
-    except OSError:
-        return (0, 0)
-    return (found.st_mtime_ns, found.st_size)
+    return change_mark(mailing.audience.path)

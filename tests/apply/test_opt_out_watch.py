@@ -45,6 +45,16 @@ def test_opt_out_watch_reads_a_file_only_after_a_change(
         watch.later()
 
 
+def test_opt_out_watch_notices_a_restored_time(tmp_path: Path) -> None:
+    """`cp -p` and rsync restore the time of a file, and phones have equally many digits."""
+    watch = _watch(tmp_path, VirtualClock())
+    file = tmp_path / "out.txt"
+    then = file.stat()
+    _write(tmp_path, PHONES[1])
+    os.utime(file, ns=(then.st_atime_ns, then.st_mtime_ns))
+    assert _found(watch) == [PHONES[1]]
+
+
 def test_opt_out_watch_forgets_no_opt_out(tmp_path: Path) -> None:
     """A file that is truncated, or being written, removes no opt-out of this run."""
     watch = _watch(tmp_path, VirtualClock())
