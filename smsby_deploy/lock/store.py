@@ -88,9 +88,8 @@ class LockStore:
         events: list[Event] = []
         with contextlib.suppress(FileNotFoundError):
             events = read_journal(self.journal_path)
-        lock = (
-            self._read_file()
-        )  # after its journal, which a run that ends meanwhile folds into it and removes
+        # After the journal, which a run that ends meanwhile folds into it and removes.
+        lock = self._read_file()
         try:
             return fold(lock, events)
         except (KeyError, IndexError, TypeError, ValueError) as error:
