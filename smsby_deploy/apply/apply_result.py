@@ -13,6 +13,8 @@ from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.plan.model import Action, ActionKind, Plan, total_of
 from smsby_deploy.problems import Problem
 
+Key = tuple[str, int | None]  # the address and the revision of a mailing
+
 
 class MailingOutcome(StrEnum):
     SENT = "sent"
@@ -72,6 +74,10 @@ class MailingResult:
     is_recorded: bool = False  # its entry was written or changed, whatever the outcome
     concerned: int | None = None
     revision: int | None = None
+
+    @property
+    def key(self) -> Key:
+        return self.address, self.revision
 
     @property
     def counted(self) -> int | None:
@@ -137,13 +143,13 @@ class ApplyResult:
         return orphans + sum(mailing.outcome == outcome for mailing in self.mailings)
 
     @property
-    def scheduled(self) -> frozenset[str]:
-        """The mailings that this run handed over for a later time, by address."""
-        sent = {one.address for one in self.mailings if one.outcome.was_sent_now and one.recipients != 0}
+    def scheduled(self) -> frozenset[Key]:
+        """The mailings that this run handed over for a later time."""
+        sent = {one.key for one in self.mailings if one.outcome.was_sent_now and one.recipients != 0}
         return frozenset(
-            action.address
+            (action.address, action.revision)
             for action in self.plan.decided
-            if action.address in sent and self._is_later(action.schedule_time)
+            if (action.address, action.revision) in sent and self._is_later(action.schedule_time)
         )
 
     def _is_later(self, time: str | None) -> bool:
@@ -200,14 +206,13 @@ class ApplyResult:
         sent = [mailing for mailing in self.mailings if mailing.outcome.was_sent_now]
         if not sent:
             return None
-        planned = {action.address: of_this_run(action) for action in self.plan.decided}
+        planned = {(action.address, action.revision): of_this_run(action) for action in self.plan.decided}
         recipients = sum(mailing.recipients or 0 for mailing in sent)
         # Late opt-outs make a mailing smaller than planned; an earlier run's share makes it larger.
         now = sum(
-            min(mailing.recipients or 0, planned[mailing.address].recipients or recipients)
-            for mailing in sent
+            min(mailing.recipients or 0, planned[mailing.key].recipients or recipients) for mailing in sent
         )
-        totals = total_of(planned[mailing.address] for mailing in sent)
+        totals = total_of(planned[mailing.key] for mailing in sent)
         cost = totals.cost if totals.has_cost and self.plan.currency is not None else None
         uncounted = sum(mailing.recipients is None for mailing in sent)
         partly = sum(

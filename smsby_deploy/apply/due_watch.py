@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 
-from smsby_deploy.apply.apply_result import ApplyResult, MailingOutcome, MailingResult, of_this_run
+from smsby_deploy.apply.apply_result import ApplyResult, Key, MailingOutcome, MailingResult, of_this_run
 from smsby_deploy.apply.context import ApplyRequest, Event
 from smsby_deploy.apply.due_mailings import next_opening
 from smsby_deploy.apply.hand_over import hand_over
@@ -24,7 +24,6 @@ from smsby_deploy.plan.model import Action, total_of
 from smsby_deploy.texts.pattern_search import begin_run
 from smsby_deploy.wording import time_text
 
-_Key = tuple[str, int | None]  # address and revision
 _BEGUN = (MailingOutcome.SENT, MailingOutcome.PARTIAL)
 _LONGEST_PAUSE = 60.0  # seconds: another run may approve a mailing that is due earlier
 
@@ -100,7 +99,7 @@ class _Watched:
         self._results: list[ApplyResult] = []
         self._error: SmsbyDeployError | None = None
         self._said: Event | None = None
-        self._waves: dict[_Key, dict[int, tuple[Action, int]]] = {}
+        self._waves: dict[Key, dict[int, tuple[Action, int]]] = {}
 
     def say(self, event: Event) -> None:
         """Report why the watch waits, unless it is what was reported last."""
@@ -114,15 +113,15 @@ class _Watched:
     def add(self, result: ApplyResult) -> None:
         self._error = None
         self._note_waves(result)
-        began = {_key(one): one for done in self._results for one in done.mailings if one.outcome in _BEGUN}
+        began = {one.key: one for done in self._results for one in done.mailings if one.outcome in _BEGUN}
         addresses = {address for address, _ in began}
         skipped = [one for one in result.mailings if one.outcome is MailingOutcome.SKIPPED]
         result = _without(
             result, {one.address for one in skipped if not one.error and one.address in addresses}
         )
-        stopped = (_stopped(began[_key(one)], one) if _key(one) in began else one for one in result.mailings)
+        stopped = (_stopped(began[one.key], one) if one.key in began else one for one in result.mailings)
         result = replace(result, mailings=tuple(stopped))
-        again = {mailing.address: _key(mailing) for mailing in result.mailings}
+        again = {mailing.address: mailing.key for mailing in result.mailings}
         before = (
             _without(done, {one.address for one in done.mailings if _is_replaced(one, again)})
             for done in self._results
@@ -134,11 +133,11 @@ class _Watched:
         for one in result.mailings:
             action = actions.get(one.address)
             if one.outcome is MailingOutcome.SENT and action is not None and action.wave is not None:
-                self._waves.setdefault(_key(one), {})[action.wave] = action, one.recipients or 0
+                self._waves.setdefault(one.key, {})[action.wave] = action, one.recipients or 0
 
     def _with_waves(self, mailing: MailingResult) -> MailingResult:
         """Return the result of a mailing with the recipients of all waves that were sent."""
-        sent = self._waves.get(_key(mailing), {})
+        sent = self._waves.get(mailing.key, {})
         if mailing.outcome is not MailingOutcome.SENT or not sent:
             return mailing
         return replace(mailing, recipients=sum(recipients for _, recipients in sent.values()))
@@ -173,15 +172,11 @@ class _Watched:
         )
 
 
-def _key(mailing: MailingResult) -> _Key:
-    return mailing.address, mailing.revision
-
-
-def _is_replaced(before: MailingResult, again: Mapping[str, _Key]) -> bool:
+def _is_replaced(before: MailingResult, again: Mapping[str, Key]) -> bool:
     """Whether a later result replaces this one; what was sent of another revision stays."""
     if before.address not in again:
         return False
-    return before.outcome not in _BEGUN or again[before.address] == _key(before)
+    return before.outcome not in _BEGUN or again[before.address] == before.key
 
 
 def _stopped(before: MailingResult, now: MailingResult) -> MailingResult:

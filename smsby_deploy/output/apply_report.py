@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from smsby_deploy.apply.apply_result import MailingResult, SentTotals
+    from smsby_deploy.apply.apply_result import Key, MailingResult, SentTotals
     from smsby_deploy.errors import SmsbyDeployError
     from smsby_deploy.plan.model import Plan
 
@@ -183,9 +183,9 @@ def _hold_lines(result: ApplyResult) -> dict[str, str]:
     }
 
 
-def outcome_of(mailing: MailingResult, scheduled: Container[str]) -> StrEnum:
+def outcome_of(mailing: MailingResult, scheduled: Container[Key]) -> StrEnum:
     """The outcome; a mailing that sms.by holds until its time is scheduled, not sent."""
-    is_later = mailing.outcome.was_sent_now and mailing.address in scheduled
+    is_later = mailing.outcome.was_sent_now and mailing.key in scheduled
     return State.SCHEDULED if is_later else mailing.outcome
 
 

@@ -167,6 +167,25 @@ def test_watch_reports_every_revision_for_itself(waiting: Shop) -> None:
     assert result.exit_code is ExitCode.REFUSED
 
 
+def test_watch_adds_up_what_each_revision_cost(waiting: Shop) -> None:
+    """The totals have the recipients and the cost of both revisions; only the one that is not gone is scheduled."""
+    waiting.sms_by.script("getSMSMessages", lambda params: listed(waiting))
+    later = to(PHONES[1], more=", schedule_time: 2026-12-01T15:00:00")
+    approve(waiting, a=to(*PHONES), b=later)
+    again = to(PHONES[0], more=", revision: 2, schedule_time: 2026-12-01T14:00:00")
+    _at(
+        waiting,
+        2 * HOUR + 600,
+        lambda: [write_sale(waiting, a=again, b=later), apply_plan(waiting.request())],
+    )
+    result = watch_due(waiting.request())
+    sizes = [(one.address, one.revision, one.recipients) for one in result.mailings if one.outcome == "sent"]
+    assert sizes == [("sale/a", 1, len(PHONES)), ("sale/a", 2, 1), ("sale/b", 1, 1)]
+    assert result.sent is not None
+    assert (result.sent.recipients_now, result.sent.cost) == (len(PHONES) + 2, len(PHONES) + 2)
+    assert result.scheduled == {("sale/a", 2), ("sale/b", 1)}
+
+
 def test_watch_waits_for_another_run(waiting: Shop) -> None:
     """A held lock is tried again while a mailing waits; if none does, it is an error."""
     approve(waiting, a=to(PHONES[0]))
