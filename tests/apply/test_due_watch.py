@@ -172,7 +172,7 @@ def test_watch_adds_up_what_each_revision_cost(waiting: Shop) -> None:
     waiting.sms_by.script("getSMSMessages", lambda params: listed(waiting))
     later = to(PHONES[1], more=", schedule_time: 2026-12-01T15:00:00")
     approve(waiting, a=to(*PHONES), b=later)
-    again = to(PHONES[0], more=", revision: 2, schedule_time: 2026-12-01T14:00:00")
+    again = to(PHONES[0], more=", revision: 2, schedule_time: 2026-12-01T14:50:00")
     _at(
         waiting,
         2 * HOUR + 600,
