@@ -5,7 +5,8 @@ Events describe the progress of a run, as a line for a terminal and as fields fo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from smsby_deploy.apply.mailing_run import MailingRun
@@ -16,7 +17,7 @@ from smsby_deploy.clock import Clock
 from smsby_deploy.config.declarations import Mailing, Project
 from smsby_deploy.config.project_loader import LoadedProject
 from smsby_deploy.lock.binding import Binding
-from smsby_deploy.lock.store import LockStore
+from smsby_deploy.lock.store import HeldLock, LockStore
 from smsby_deploy.plan.account_names import AccountNames
 from smsby_deploy.plan.model import Action, Plan
 from smsby_deploy.smsby.send_client import SendClient
@@ -106,6 +107,18 @@ class ApplyRequest:
     commit: str | None = None
     by: str | None = None  # the user who runs it, for the record
     lock_timeout: float = 0.0
+
+    @contextmanager
+    def hold_lock(self) -> Iterator[HeldLock]:
+        """Hold the lock; if another run does, say which, and wait up to `lock_timeout` seconds.
+
+        Raises as LockStore.held.
+        """
+        running = self.store.read_running() if self.lock_timeout else None
+        if running is not None:
+            self.say(Event("lock", f"waiting up to {self.lock_timeout:g} s for the lock: {running.holder}"))
+        with self.store.held(self.lock_timeout) as held:
+            yield held
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,7 +76,7 @@ def hand_over(request: ApplyRequest) -> ApplyResult:
     select_mailings(loaded, lock, request.select)
     now = request.clock.now()
     if not sort_mailings(request, loaded, lock, now).is_empty or request.store.has_leftover():
-        with request.store.held(request.lock_timeout) as held:
+        with request.hold_lock() as held:
             return _HandOver(request, loaded, held).run()
     opening = next_opening(request, lock, now, loaded.project.by_address)
     return ApplyResult(empty_plan(request, loaded, lock), (), (), ExitCode.DONE, next_opening=opening)

@@ -72,7 +72,7 @@ def apply_plan(request: ApplyRequest) -> ApplyResult:
     """
     begin_run()
     try:
-        with request.store.held(request.lock_timeout) as held:
+        with request.hold_lock() as held:
             return _apply_held(request, held)
     except LockHeld:
         check_files(request)

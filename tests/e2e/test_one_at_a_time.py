@@ -48,6 +48,20 @@ def test_second_apply_names_the_holder_of_the_lock(shop: Shop) -> None:
     assert sum(received(shop, "shop").values()) == THREE.recipients
 
 
+def test_second_apply_says_what_it_waits_for(shop: Shop) -> None:
+    """With --lock-timeout a second run names the first, waits for it, and finds everything sent."""
+    start(shop, THREE, "shop", timeout_seconds=60)
+    shop.fault(method="sendBulkSms", mode="slow", when="before", seconds=60)
+    first = shop.start("apply", "--auto-approve")
+    shop.wait_until(lambda: _is_held(shop))
+    second = shop.start("apply", "--auto-approve", "--lock-timeout", "60")
+    shop.wait_until(lambda: "waiting up to 60 s for the lock: apply, process " in second.said())
+    shop.clear_faults()
+    assert first.finish().code == 0
+    assert second.finish().code == 0
+    assert sum(received(shop, "shop").values()) == THREE.recipients
+
+
 def test_killed_holder_frees_the_lock(shop: Shop) -> None:
     """A killed run does not keep the lock: the system frees it, and the next run reads the journal."""
     start(shop, THREE, "shop")
