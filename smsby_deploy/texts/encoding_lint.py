@@ -63,7 +63,6 @@ _HAS_INVISIBLE = re.compile(f"[{INVISIBLE}]")
 
 # The apostrophe of Belarusian and Ukrainian, as in сям’я.
 _APOSTROPHE = "(?<=[\u0400-\u04ff])[\u02bc\u2019](?=[\u0400-\u04ff])"
-_CENT = Decimal("0.01")
 
 
 def is_composed(text: str) -> bool:
@@ -208,14 +207,10 @@ class ExpensiveCharacters:
 
 
 def describe_expense(characters: frozenset[str], expense: Expense, currency: str | None) -> str:
-    """For example `1 character (U+2014 —) adds 27,631 parts (718.41 BYN): write - instead`."""
+    """For example `1 character (U+2014 —) adds 27,631 parts (718.406 BYN): write - instead`."""
     names = sorted(characters)
     shown = ", ".join(map(name_character, names))
-    cost = (
-        sentence(" ({cost} {currency})", cost=expense.cost.quantize(_CENT), currency=currency)
-        if currency
-        else ""
-    )
+    cost = sentence(" ({cost} {currency})", cost=expense.cost, currency=currency) if currency else ""
     plain = list(dict.fromkeys(plain_text(name) for name in names))
     advice = sentence("leave {count:|it|them} out", count=len(names))
     if any(plain):

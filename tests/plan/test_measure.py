@@ -106,14 +106,14 @@ def _desired(folder: Path, body: str, project: str = _PROJECT, rows: str = _ROWS
         (
             f"    text: Hi — {_LONG}\n",
             [
-                "sale.yaml:6:14: warning EXPENSIVE_CHARACTER sale/vip: 1 character (U+2014 —) adds 6 parts (0.16 BYN): "
+                "sale.yaml:6:14: warning EXPENSIVE_CHARACTER sale/vip: 1 character (U+2014 —) adds 6 parts (0.156 BYN): "
                 "write - instead, or set `smart_encoding: true`"
             ],
         ),
         (
             f"    text: Hi €5 {_LONG}\n",
             [
-                "sale.yaml:6:14: warning EXPENSIVE_CHARACTER sale/vip: 1 character (U+20AC €) adds 6 parts (0.16 BYN): "
+                "sale.yaml:6:14: warning EXPENSIVE_CHARACTER sale/vip: 1 character (U+20AC €) adds 6 parts (0.156 BYN): "
                 "write EUR instead",
                 "sale.yaml:6:11: note GSM_PARTS sale/vip: GSM 03.38 counts 3 parts, sms.by bills 9",
             ],
@@ -121,7 +121,7 @@ def _desired(folder: Path, body: str, project: str = _PROJECT, rows: str = _ROWS
         (
             f"    text: Hi 😀 {_LONG}\n",
             [
-                "sale.yaml:6:14: warning EXPENSIVE_CHARACTER sale/vip: 1 character (U+1F600 😀) adds 6 parts (0.16 BYN): "
+                "sale.yaml:6:14: warning EXPENSIVE_CHARACTER sale/vip: 1 character (U+1F600 😀) adds 6 parts (0.156 BYN): "
                 "leave it out",
             ],
         ),
@@ -133,7 +133,7 @@ def _desired(folder: Path, body: str, project: str = _PROJECT, rows: str = _ROWS
             f"    text: «H\u0456» {_LONG}\n",
             [
                 "sale.yaml:6:11: warning EXPENSIVE_CHARACTER sale/vip: 3 characters (U+00AB «, U+00BB », U+0456 \u0456) "
-                'add 6 parts (0.16 BYN): write " i instead',
+                'add 6 parts (0.156 BYN): write " i instead',
                 "sale.yaml:6:12: warning MIXED_ALPHABETS sale/vip: the word H\u0456 mixes two alphabets (Latin U+0048 H); "
                 "write it in one",
             ],
@@ -159,7 +159,7 @@ def test_expensive_character_from_data_names_its_row(tmp_path: Path) -> None:
     )
     problem = validate_project(load_project(tmp_path))[0]
     assert problem.message == (
-        "1 character (U+2019 ’) adds 2 parts (0.05 BYN): write ' instead, or set `smart_encoding: true` "
+        "1 character (U+2019 ’) adds 2 parts (0.052 BYN): write ' instead, or set `smart_encoding: true` "
         "(from the data, first at list.csv:3)"
     )
 
