@@ -140,7 +140,7 @@ def plan_html(result: PlanResult, context: CommentContext) -> str:
     """The page. Everything that users or sms.by wrote is escaped, and phones are masked."""
     from markupsafe import Markup
 
-    plan, t = result.plan, with_money_of(result, context.language)
+    plan, t = result.plan, with_money_of(result, context.language, context.base)
     context = replace(context, language=t)
     shown, lines = fold_plan(plan)
     ids = {action.address: f"m{number}" for number, action in enumerate(shown.actions, 1)}

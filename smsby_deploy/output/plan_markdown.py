@@ -130,7 +130,7 @@ def plan_markdown(result: PlanResult, context: CommentContext) -> str:
 
     Texts from a user's files have no effect in it.
     """
-    plan, t = result.plan, with_money_of(result, context.language)
+    plan, t = result.plan, with_money_of(result, context.language, context.base)
     context = replace(context, language=t)
     pieces = [Piece(_head(result, context))]
     pieces += _settings(plan, t)

@@ -177,7 +177,7 @@ def first_send_text(result: PlanResult, t: Translator) -> str:
 
 
 def cost_text(plan: Plan, base: Base, t: Translator) -> str:
-    """`Cost 1.04 BYN (+0.572 compared with main)`."""
+    """`Cost 1.040 BYN (+0.572 compared with main)`."""
     if plan.currency is None:
         return t.gettext("Cost not known: the project has no price")
     cost = t.gettext("Cost {cost}", cost=f"{t.money(plan.committed.cost)} {plan.currency}")
@@ -185,12 +185,14 @@ def cost_text(plan: Plan, base: Base, t: Translator) -> str:
     return f"{cost} ({change})" if change else cost
 
 
-def with_money_of(result: PlanResult, t: Translator) -> Translator:
-    """Return `t` so that all amounts of a plan are written with equally many decimals."""
+def with_money_of(result: PlanResult, t: Translator, base: Base | None = None) -> Translator:
+    """Return `t` with which all amounts of a plan and its changes have equally many decimals."""
     actions = result.plan.actions
+    before = base.mailings if base else {}
+    earlier = (before[action.address].cost for action in actions if action.address in before)
     waves = (wave.cost for action in actions for wave in action.waves)
     variants = (variant.cost for action in actions for variant in action.variants)
-    return t.aligning([*(action.cost for action in actions), *waves, *variants, result.balance])
+    return t.aligning([*(action.cost for action in actions), *waves, *variants, *earlier, result.balance])
 
 
 def local_and_utc(local: datetime, zone: str | None, t: Translator) -> tuple[str, str]:

@@ -50,8 +50,8 @@ def test_plan_html_has_a_line_for_each_wave() -> None:
     first = ChunkPlan("a" * 10, 40, "d", parts=40, cost=Decimal("1.04"), wave=1, variant="b")
     chunks = (first, first._replace(fingerprint="b" * 10, recipients=90, wave=2, variant="c"))
     read = page(examples.plan(examples.action("sale/vip", ActionKind.CREATE, chunks=chunks)))
-    assert "<dd>1: 40 recipients, 40 parts, 1.04\n2: 90 recipients, 40 parts, 1.04</dd>" in read
-    assert "<dd>b: 40 recipients, 40 parts, 1.04\nc: 90 recipients, 40 parts, 1.04</dd>" in read
+    assert "<dd>1: 40 recipients, 40 parts, 1.040\n2: 90 recipients, 40 parts, 1.040</dd>" in read
+    assert "<dd>b: 40 recipients, 40 parts, 1.040\nc: 90 recipients, 40 parts, 1.040</dd>" in read
     assert "white-space: pre-line" in read
 
 

@@ -156,14 +156,14 @@ def test_plan_markdown_shows_a_refusal_as_the_verdict() -> None:
 
 def test_plan_markdown_shows_the_balance() -> None:
     """The balance is shown before and after, without the cost of lists; if too low, apply will refuse."""
-    assert "Balance 20.50 BYN, 19.46 afterwards\n" in comment(examples.ready_plan(), balance="20.5")
+    assert "Balance 20.500 BYN, 19.460 afterwards\n" in comment(examples.ready_plan(), balance="20.5")
     held = examples.plan(examples.action("sale/vip", ActionKind.HOLD))
-    later = "Balance 20.50 BYN, 19.98 after all approved mailings are handed over\n"
+    later = "Balance 20.500 BYN, 19.980 after all approved mailings are handed over\n"
     assert later in comment(held, balance="20.5")
     lists = examples.plan(*examples.ready_plan().actions, LETTER)
     assert "afterwards, minus the cost of contact lists\n" in comment(lists, balance="20")
     short = comment(examples.ready_plan(), balance="1")
-    assert "**The balance of 1.00 BYN is too low:** apply will refuse the whole plan" in short
+    assert "**The balance of 1.000 BYN is too low:** apply will refuse the whole plan" in short
 
 
 def test_plan_markdown_says_when_the_first_is_sent() -> None:
