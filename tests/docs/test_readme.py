@@ -39,6 +39,7 @@ class Block:
 
 
 BLOCKS = [Block(kind, text) for kind, text in _BLOCK.findall(README)]
+_IDENTITY = {f"GIT_{who}_{what}": "a@b" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
 _PRELUDE = 'set -euo pipefail\nmake() { command make --dry-run "$@" >/dev/null; }\n'
 
 
@@ -66,11 +67,7 @@ def sandbox(tmp_path: Path) -> Iterator[str]:
 def test_readme_examples_run_and_print_what_is_shown(checkout: Path, sandbox: str) -> None:
     """All commands run in order, as a new user would type them, with the exit codes shown."""
     account = {"SMSBY_API_URL": sandbox, "SMSBY_TOKEN": "anything"}  # the sandbox serves as production, too
-    environ = (
-        os.environ
-        | account
-        | {f"GIT_{who}_{what}": "a@b" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
-    )
+    environ = os.environ | account | _IDENTITY
     script = _PRELUDE + "".join(
         f"{{\n{step}}} > {checkout.parent}/out.{number} 2>&1\n" for number, step in _steps(checkout.parent)
     )
@@ -148,6 +145,19 @@ def test_readme_pipeline_has_at_most_ten_lines() -> None:
     """The pipeline is short enough to read before copying it."""
     recipe = README.split("## In a pipeline")[1].split("\n## ")[0]
     assert sum(len(text.splitlines()) for _, text in _BLOCK.findall(recipe)) <= 10
+
+
+@pytest.mark.parametrize(("applied", "code"), [(0, 1), (6, 6)])
+def test_readme_pipeline_fails_if_it_cannot_push_the_lock(tmp_path: Path, applied: int, code: int) -> None:
+    """A lock that was not pushed is no success, even without `set -e`, and hides no exit code."""
+    (recipe,) = (block.text for block in BLOCKS if "--report result.json" in block.text)
+    program = tmp_path / "smsby-deploy"
+    program.write_text(f"#!/bin/sh\necho sent > smsby.lock.json\nexit {applied}\n", encoding="utf-8")
+    program.chmod(0o755)
+    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
+    environ = os.environ | _IDENTITY | {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    done = subprocess.run(["sh", "-c", recipe], cwd=tmp_path, env=environ, stderr=subprocess.PIPE, text=True)
+    assert (done.returncode, "No configured push destination" in done.stderr) == (code, True)
 
 
 @pytest.mark.parametrize("block", [b for b in BLOCKS if b.kind == "yaml"], ids=lambda b: b.text[:20])
