@@ -49,7 +49,10 @@ _ON_PAPER = """
 """
 _TILES = """
   const all = [...document.querySelectorAll(".tiles dd")];
-  return [all[2].innerText, all.filter((one) => one.scrollWidth > one.clientWidth).map((one) => one.innerText)];
+  const range = document.createRange();
+  range.selectNodeContents(all[2]);
+  const wide = all.filter((one) => one.scrollWidth > one.clientWidth).map((one) => one.innerText);
+  return [all[2].innerText, range.getClientRects().length, wide];
 """
 
 
@@ -97,13 +100,19 @@ def test_tables_of_a_russian_status_page_fit_a_screen(chrome: Chrome, tmp_path: 
     assert chrome.execute_script(_TABLES) == [[], []]
 
 
-def test_tiles_of_a_usage_page_hold_their_figures(chrome: Chrome, tmp_path: Path) -> None:
-    """With seven figures in a row, a cost divided by recipients, which has six decimals, stays in its tile."""
-    row = replace(USAGE_BY_VARIANT.totals[0], planned=Sum(Decimal("50.116296")), not_sent=100)
+@pytest.mark.parametrize(
+    ("planned", "shown"),
+    [(Sum(Decimal("50.116296")), "50.116296"), (Sum(Decimal("12345.678"), missing=1), "12345.678+")],
+)
+def test_tiles_of_a_usage_page_hold_their_figures(
+    chrome: Chrome, tmp_path: Path, planned: Sum, shown: str
+) -> None:
+    """In narrow tiles, a cost divided by recipients, or of thousands, stays in one line."""
+    row = replace(USAGE_BY_VARIANT.totals[0], planned=planned, not_sent=100)
     path = tmp_path / "usage.html"
     path.write_text(usage_html(replace(USAGE_BY_VARIANT, totals=(row,))), encoding="utf-8")
-    show(chrome, path.as_uri(), (1100, 900))
-    assert chrome.execute_script(_TILES) == ["50.116296", []]
+    show(chrome, path.as_uri(), (1054, 900))
+    assert chrome.execute_script(_TILES) == [shown, 1, []]
 
 
 def test_status_page_can_be_printed(chrome: Chrome, page: str) -> None:
