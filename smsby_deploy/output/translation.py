@@ -154,7 +154,8 @@ class _Catalog(Translator):
         if amount is None:
             return "?"
         pattern = f"#,##0.{'0' * self.decimals}#######"
-        return format_decimal(amount, pattern, self.locale, decimal_quantization=False)
+        text: str = format_decimal(amount, pattern, self.locale, decimal_quantization=False)
+        return text.replace("-", self.minus)
 
     def number(self, text: str) -> str:
         from babel.numbers import get_decimal_symbol, get_group_symbol

@@ -21,7 +21,7 @@ class Verdict(Enum):
     """The answer to "may this be applied?"; the first that applies."""
 
     INVALID = auto()  # the files have errors
-    REFUSED = auto()  # a guardrail forbids the whole apply
+    REFUSED = auto()  # a guardrail or the balance forbids the whole apply
     BLOCKED = auto()  # some mailings are blocked, the others may be applied
     READY = auto()
     NOTHING_TO_SEND = auto()
@@ -102,7 +102,7 @@ class PlanResult:
         """The first that applies of: invalid files, refused as a whole, blocked mailings, ready."""
         if self.plan.has_errors:
             return Verdict.INVALID
-        if self.refusal is not None:
+        if self.refusal is not None or self.funds is Funds.TOO_LOW:
             return Verdict.REFUSED
         if self.plan.obstacles:
             return Verdict.BLOCKED

@@ -155,7 +155,7 @@ def test_plan_markdown_shows_a_refusal_as_the_verdict() -> None:
 
 
 def test_plan_markdown_shows_the_balance() -> None:
-    """The balance is shown before and after, without the cost of lists; if too low, apply will refuse."""
+    """The balance is shown before and after, without the cost of lists; too low is a refusal."""
     assert "Balance 20.500 BYN, 19.460 afterwards\n" in comment(examples.ready_plan(), balance="20.5")
     held = examples.plan(examples.action("sale/vip", ActionKind.HOLD))
     later = "Balance 20.500 BYN, 19.980 after all approved mailings are handed over\n"
@@ -164,6 +164,7 @@ def test_plan_markdown_shows_the_balance() -> None:
     assert "afterwards, minus the cost of contact lists\n" in comment(lists, balance="20")
     short = comment(examples.ready_plan(), balance="1")
     assert "**The balance of 1.000 BYN is too low:** apply will refuse the whole plan" in short
+    assert "### ⛔ Refused as a whole, nothing will be sent" in short
 
 
 def test_plan_markdown_says_when_the_first_is_sent() -> None:

@@ -257,7 +257,7 @@ def test_russian_numbers_money_and_times() -> None:
     assert (t.money(Decimal("1234.5")), t.signed(Decimal("-0.364"))) == ("1\u00a0234,50", "−0,364")
     amounts = [Decimal("1.5"), None, Decimal("1234.125")]
     assert list(map(t.aligning(amounts).money, amounts)) == ["1,500", "?", "1\u00a0234,125"]
-    assert t.signed(Decimal("-1.5")) == "−1,50"
+    assert t.signed(Decimal("-1.5")) == t.money(Decimal("-1.5")) == "−1,50"  # a balance may be negative
     assert (t.share(9, 10), t.share(0, 0)) == ("90,0\u00a0%", "–")
     assert t.day_and_time(datetime(2026, 12, 1, 10, tzinfo=UTC)) == "вт 1 декабря 2026, 10:00"
     assert t.name(ActionKind.BLOCKED) == "заблокирована"
