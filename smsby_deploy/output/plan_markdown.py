@@ -185,9 +185,9 @@ def _head(result: PlanResult, context: CommentContext) -> str:
     heading = f"### {_verdict(result, t)} · {_title(plan.project, plan.environment, t)}"
     if plan.service and is_foreign(plan.service):
         heading += f" · {t.gettext('service {url}', url=escape(plan.service))}"
-    lines = [marker(plan.project, plan.environment), heading, ""]
+    lines = [marker(plan.project, plan.environment), heading]
     if plan.committed.mailings:
-        lines += [_totals_line(result, context.base, t), *_balance_lines(result, t)]
+        lines += ["", _totals_line(result, context.base, t), *_balance_lines(result, t)]
     if plan.callback_url:
         lines += ["", t.gettext("sms.by sends callbacks to {url}", url=code(clip(plan.callback_url)))]
     if plan.changes is not None:

@@ -96,8 +96,9 @@ def test_plan_markdown_starts_with_its_marker() -> None:
     ],
 )
 def test_plan_markdown_has_the_verdict_first(plan: Plan, verdict: str) -> None:
-    """One line at the top says whether the pull request can be merged."""
-    assert comment(plan).split("\n")[1] == f"### {verdict} · shop"
+    """One line at the top says whether the pull request can be merged; one empty line follows."""
+    _, heading, empty, totals, *_ = comment(plan).split("\n")
+    assert (heading, empty, bool(totals)) == (f"### {verdict} · shop", "", True)
 
 
 def _changed(plan: Plan, changes: BaseChanges) -> str:
