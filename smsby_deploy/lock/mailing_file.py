@@ -139,7 +139,7 @@ class MailingFile:
         return self._named(n for n, last in enumerate(self._lookup.days) if last >= day)
 
     def unfinished(self) -> Iterator[str]:
-        """Yield the mailings that are not complete."""
+        """Yield the mailings of which a revision is not complete."""
         return self._named(self._lookup.unfinished)
 
     def _named(self, numbers: Iterable[int]) -> Iterator[str]:
@@ -171,9 +171,10 @@ class _Lookup:
         for number, document in enumerate(documents, len(self.days)):
             count, last, earlier = document["recipients"], "", document["earlier"]
             self.recipients.append(-1 if count is None else count)
-            if document["state"] != "complete":
+            revisions = (document, *earlier) if earlier else (document,)
+            if any(one["state"] != "complete" for one in revisions):
                 self.unfinished.append(number)
-            for one in (document, *earlier) if earlier else (document,):
+            for one in revisions:
                 digests += one["content_digest"], one["audience_digest"], one.get("text_digest")
                 digests.append(one.get("recipients_digest"))
                 self._revisions.append(number)

@@ -120,6 +120,27 @@ def test_older_lock_of_a_renamed_mailing_is_a_collision(shop: Shop) -> None:
     assert len(shop.inbox()["375291234567"]) == 2
 
 
+@pytest.mark.parametrize("is_removed", [True, False])
+def test_older_lock_of_an_earlier_revision_is_a_collision(shop: Shop, *, is_removed: bool) -> None:
+    """A revision that an outdated lock has as rejected is not sent under a new name, even if the next one was sent."""
+    text = "version: 1\ncampaign: sale\nmailings:\n  - {name: vip, recipients: ['375291234567'], text: Hi}\n"
+    raised = text.replace("vip,", "vip, revision: 2,").replace("Hi", "Bye")
+    shop.write("sale.yaml", text)
+    shop.fault(method="sendBulkSms", mode="error")
+    assert shop.run("apply", "--auto-approve").code == 1
+    older = (shop.root / "smsby.lock.json").read_bytes()
+    assert shop.run("apply", "--auto-approve").code == 0
+    (shop.root / "smsby.lock.json").write_bytes(older)
+    shop.write("sale.yaml", raised)
+    assert shop.run("apply", "--auto-approve").code == 0
+    renamed = text.replace("vip", "best")
+    shop.write("sale.yaml", renamed if is_removed else raised + renamed.splitlines()[-1] + "\n")
+    planned = shop.run("plan", "--format", "json").json["actions"]
+    assert [one["reason_code"] for one in planned if one["address"] == "sale/best"] == ["collision"]
+    assert shop.run("apply", "--auto-approve").code == 4
+    assert len(shop.inbox()["375291234567"]) == 2
+
+
 @pytest.mark.parametrize("change", ["none", "moved", "broken"])
 @pytest.mark.parametrize("way", _WAYS)
 def test_older_lock_misses_nothing_after_the_window(shop: Shop, way: str, change: str) -> None:
