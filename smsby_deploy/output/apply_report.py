@@ -220,7 +220,7 @@ def _cost(sent: SentTotals, plan: Plan, t: Translator) -> str:
         return ""
     lists = max(sent.unpriced_lists - sent.uncounted_lists, 0)
     rest = t.gettext(" plus the cost of {count:contact list|contact lists}", count=lists) if lists else ""
-    cost = t.aligning(action.cost for action in plan.actions).money(sent.cost)
+    cost = t.aligning(action.cost for action in plan.decided).money(sent.cost)
     return f", {cost} {plan.currency}{rest}"
 
 

@@ -19,6 +19,7 @@ from smsby_deploy.lock import journal
 from smsby_deploy.lock.entry_json import read_entry
 from smsby_deploy.lock.records import ChunkState, Entry, Lock
 from smsby_deploy.lock.serialization import write_lock
+from smsby_deploy.output.apply_report import summary_line
 from smsby_deploy.output.json_documents import apply_document, json_parts
 from smsby_deploy.plan.chunk_cache import ChunkCache
 from smsby_deploy.plan.model import Plan
@@ -144,9 +145,11 @@ def test_apply_decodes_no_recorded_mailing_that_is_gone(shop: Shop, monkeypatch:
 
     monkeypatch.setattr("smsby_deploy.lock.stored_mailings.read_entry", count)
     _campaign(shop, _bulk("a", PHONES[0]))
+    shop.write("smsby.yaml", (shop.root / "smsby.yaml").read_text() + "price: {currency: BYN, per_part: 1}\n")
     shop.sms_by.script("sendBulkSms", ACCEPTED)
     result = apply_plan(shop.request())
     document = json.loads("".join(json_parts(apply_document(result))))
+    assert summary_line(result) == "1 sent, 1,000 skipped; 1 recipient, 1.00 BYN"
     assert len(decoded) == 1  # a sent mailing is read back before it is recorded
     assert result.exit_code is ExitCode.DONE
     assert (document["summary"]["sent"], document["summary"]["skipped"]) == (1, 1000)
