@@ -18,7 +18,7 @@ from smsby_deploy.plan.situation import is_past
 
 
 def why_not_now(context: ApplyContext, ref: ChunkRef) -> str:
-    """Return why the time rules of the plan forbid to send a chunk now; empty if they do not."""
+    """Return why the time rules of the plan forbid sending a chunk now; empty if they do not."""
     address, index = ref
     mailing, action, now = context.mailings[address], context.runs[address].action, context.clock.now()
     time = _time_of(mailing, action, index)
